@@ -1,0 +1,85 @@
+package cgroups
+
+import (
+	"errors"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Config says where a container's cgroup goes and what limits it gets.
+type Config struct {
+	// ID is the container id, the default name of its cgroup.
+	ID string
+	// Path is linux.cgroupsPath: absolute, relative, empty, or slice:prefix:name
+	// for the systemd driver.
+	Path string
+	// Driver is "cgroupfs", "systemd" or "disabled"; empty means cgroupfs.
+	Driver string
+	// Rootless ignores errors of permission when a cgroup cannot be made and
+	// nothing was asked of it.
+	Rootless bool
+	// UserNS says that the container has a user namespace of its own (device
+	// rules cannot be written from it; delegation applies).
+	UserNS bool
+	// Resources are the limits; nil: none but the default device rules.
+	Resources *specs.LinuxResources
+	// Devices are linux.devices, which the device rules allow in addition.
+	Annotations map[string]string
+}
+
+// Record is what a state file keeps of a container's cgroup, enough to load a
+// Manager for it again.
+type Record struct {
+	// Driver is the driver that made it.
+	Driver string `json:"driver"`
+	// Paths maps a controller (v1: "memory", "name=systemd" …; v2: "") to the
+	// absolute directory below its mount point.
+	Paths map[string]string `json:"paths,omitempty"`
+	// Unit is the systemd unit, for the systemd driver.
+	Unit string `json:"unit,omitempty"`
+	// Rootless says that missing permissions were accepted at creation.
+	Rootless bool `json:"rootless,omitempty"`
+}
+
+// Join holds the open file descriptors a process needs to enter a cgroup without
+// waiting for the kernel (docs/nsenter.md): on v1 the `tasks` files, to which a
+// single thread writes "0"; on v2 the directory for CLONE_INTO_CGROUP. The
+// owner closes them.
+type Join struct {
+	Tasks []int // open for writing, close-on-exec
+	Dir   int   // -1 on v1
+}
+
+// Manager owns one container's cgroup in all hierarchies.
+type Manager interface {
+	// Create makes the directories; it undoes its own work when it fails. A
+	// cgroup that exists and holds processes is an error.
+	Create() error
+	// Set writes the limits, device rules first; absent fields stay unchanged.
+	Set(r *specs.LinuxResources) error
+	// OpenJoin opens what a process needs to enter the cgroup, or its child sub
+	// (exec --cgroup: "" for the container's own, or controller → path on v1, "" → path on v2).
+	OpenJoin(sub map[string]string) (*Join, error)
+	// Add moves a process in by writing its pid: the slow way, which waits for an
+	// RCU grace period; for processes that cannot enter by themselves.
+	Add(pid int) error
+	// Freeze stops (true) or thaws (false) every process and waits until it is done.
+	Freeze(frozen bool) error
+	// Frozen tells whether the cgroup is frozen.
+	Frozen() (bool, error)
+	// Kill sends SIGKILL to every process in the cgroup, also to frozen ones and to
+	// those in child cgroups.
+	Kill() error
+	// Pids lists the processes in the cgroup and its children.
+	Pids() ([]int, error)
+	// Destroy removes the directories, children included; gone already is fine.
+	// It retries for a bounded time while processes are still exiting.
+	Destroy() error
+	// Record returns what the state file keeps.
+	Record() Record
+	// OOMKills returns the number of OOM kills counted so far (0 where unknown).
+	OOMKills() (uint64, error)
+}
+
+// ErrNoCgroup reports that a container has no cgroup that could do what was asked.
+var ErrNoCgroup = errors.New("container has no cgroup")

@@ -1,0 +1,118 @@
+package linux
+
+// open(2), openat2(2) and *at flags that package syscall lacks.
+const (
+	O_PATH            = 0x200000 //nolint:revive // kernel spelling
+	O_TMPFILE         = 0x410000 //nolint:revive // kernel spelling
+	AT_FDCWD          = -0x64    //nolint:revive // kernel spelling
+	AtSymlinkNofollow = 0x100
+	AtRemovedir       = 0x200
+	AtSymlinkFollow   = 0x400
+	AtNoAutomount     = 0x800
+	AtEmptyPath       = 0x1000
+	AtRecursive       = 0x8000
+	AtEaccess         = 0x200
+
+	ResolveNoXdev       = 0x01
+	ResolveNoMagiclinks = 0x02
+	ResolveNoSymlinks   = 0x04
+	ResolveBeneath      = 0x08
+	ResolveInRoot       = 0x10
+)
+
+// The mount API of v5.2: open_tree, move_mount, fsopen, fsconfig, fsmount.
+const (
+	OpenTreeClone = 0x1
+
+	MoveMountFEmptyPath = 0x04
+	MoveMountTEmptyPath = 0x40
+
+	FsconfigSetFlag        = 0
+	FsconfigSetString      = 1
+	FsconfigSetFD          = 5
+	FsconfigCmdCreate      = 6
+	FsconfigCmdReconfigure = 7
+)
+
+// Mount attributes of mount_setattr(2), since v5.12, and fsmount(2).
+const (
+	MountAttrRdonly      = 0x000001
+	MountAttrNosuid      = 0x000002
+	MountAttrNodev       = 0x000004
+	MountAttrNoexec      = 0x000008
+	MountAttrAtime       = 0x000070 // mask of the three atime modes
+	MountAttrRelatime    = 0x000000
+	MountAttrNoatime     = 0x000010
+	MountAttrStrictatime = 0x000020
+	MountAttrNodiratime  = 0x000080
+	MountAttrIdmap       = 0x100000
+	MountAttrNosymfollow = 0x200000
+)
+
+// mount(2) flags that package syscall lacks.
+const (
+	MS_LAZYTIME    = 1 << 25 //nolint:revive // kernel spelling
+	MS_NOSYMFOLLOW = 1 << 8  //nolint:revive // kernel spelling
+	UmountNofollow = 0x8
+)
+
+// prctl(2) options.
+const (
+	PrSetPdeathsig    = 1
+	PrSetDumpable     = 4
+	PrSetKeepcaps     = 8
+	PrSetName         = 15
+	PrCapbsetDrop     = 24
+	PrSetNoNewPrivs   = 38
+	PrCapAmbient      = 47
+	PrCapAmbientRaise = 2
+	PrCapAmbientClear = 4
+)
+
+// File system magic numbers of statfs(2).
+const (
+	ProcSuperMagic    = 0x9fa0
+	SysfsMagic        = 0x62656572
+	TmpfsMagic        = 0x01021994
+	DevptsMagic       = 0x1cd1
+	CgroupSuperMagic  = 0x27e0eb
+	Cgroup2SuperMagic = 0x63677270
+	NsfsMagic         = 0x6e736673
+)
+
+// Namespace kinds of clone(2), unshare(2) and setns(2).
+const (
+	CLONE_NEWTIME   = 0x80       //nolint:revive // kernel spelling
+	CLONE_NEWNS     = 0x00020000 //nolint:revive // kernel spelling
+	CLONE_NEWCGROUP = 0x02000000 //nolint:revive // kernel spelling
+	CLONE_NEWUTS    = 0x04000000 //nolint:revive // kernel spelling
+	CLONE_NEWIPC    = 0x08000000 //nolint:revive // kernel spelling
+	CLONE_NEWUSER   = 0x10000000 //nolint:revive // kernel spelling
+	CLONE_NEWPID    = 0x20000000 //nolint:revive // kernel spelling
+	CLONE_NEWNET    = 0x40000000 //nolint:revive // kernel spelling
+)
+
+// seccomp(2) operations and filter flags.
+const (
+	SeccompSetModeFilter          = 1
+	SeccompFilterFlagTsync        = 1 << 0
+	SeccompFilterFlagLog          = 1 << 1
+	SeccompFilterFlagSpecAllow    = 1 << 2
+	SeccompFilterFlagNewListener  = 1 << 3
+	SeccompFilterFlagTsyncEsrch   = 1 << 4
+	SeccompFilterFlagWaitKillRecv = 1 << 5
+)
+
+// memfd_create(2) flags and fcntl(2) seals.
+const (
+	MfdCloexec      = 0x1
+	MfdAllowSealing = 0x2
+	MfdExec         = 0x10
+	FAddSeals       = 1033
+	FSealAll        = 0x1 | 0x2 | 0x4 | 0x8 // seal, shrink, grow, write
+)
+
+// close_range(2), since v5.9.
+const (
+	CloseRangeCloexec = 4 // since v5.11
+)

@@ -1,0 +1,82 @@
+package libcontainer
+
+import (
+	"time"
+
+	"berth/internal/log"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Runtime is where containers live and how they are made; its fields are the
+// global flags.
+type Runtime struct {
+	// Root holds a directory per container.
+	Root string
+	// CgroupDriver is "cgroupfs", "systemd" or "disabled".
+	CgroupDriver string
+	// Rootless ignores missing permissions for cgroups.
+	Rootless bool
+	// Log takes warnings and debug notes; never nil.
+	Log *log.Logger
+}
+
+// CreateOptions are the flags of create, which run and restore share.
+type CreateOptions struct {
+	ID     string
+	Bundle string // default: the working directory
+	// ConfigFile replaces config.json of the bundle; empty: Bundle/config.json.
+	ConfigFile    string
+	ConsoleSocket string
+	PIDFile       string
+	PidfdSocket   string
+	NoPivot       bool
+	NoNewKeyring  bool
+	PreserveFDs   int
+}
+
+// RunOptions are the flags of run.
+type RunOptions struct {
+	CreateOptions
+	Detach bool
+	// Keep leaves the container's state after it ended.
+	Keep        bool
+	NoSubreaper bool
+}
+
+// ExecOptions are the flags of exec. Process, when set, is the whole process and
+// the fields behind it, down to Cgroup, are laid over it where they are set.
+type ExecOptions struct {
+	Process *specs.Process // --process FILE; nil: the container's own, with Args
+	Args    []string
+	Env     []string
+	Cwd     string
+	// User is UID[:GID], numbers only; empty: the container's.
+	User           string
+	AdditionalGids []uint32
+	Caps           []string
+	Tty            bool
+	NoNewPrivs     bool
+	ProcessLabel   string
+	AppArmor       string
+	Cgroup         []string
+	ConsoleSocket  string
+	PIDFile        string
+	PidfdSocket    string
+	PreserveFDs    int
+	Detach         bool
+	IgnorePaused   bool
+}
+
+// Info is one container as list and state show it.
+type Info struct {
+	OCIVersion  string            `json:"ociVersion"`
+	ID          string            `json:"id"`
+	PID         int               `json:"pid"`
+	Status      string            `json:"status"`
+	Bundle      string            `json:"bundle"`
+	Rootfs      string            `json:"rootfs"`
+	Created     time.Time         `json:"created"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Owner       string            `json:"owner"`
+}

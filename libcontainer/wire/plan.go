@@ -1,0 +1,211 @@
+package wire
+
+// Plan is what the init stage carries out. Every string has been validated and
+// every name turned into a number by the parent.
+type Plan struct {
+	// Exec is set for a further process in a container that already runs: then
+	// nothing below Process is looked at but Hooks.
+	Exec bool
+	// CgroupTasks are inherited fds of cgroup v1 `tasks` files, open for writing:
+	// the init stage writes "0" to each (docs/nsenter.md, cgroup joins).
+	CgroupTasks []int
+	// NewCgroupNS unshares the cgroup namespace once the cgroups are joined.
+	NewCgroupNS bool
+	// StartListener is the inherited fd of a listening socket on which `berth
+	// start` calls; -1: Start comes over the connection that brought the Plan.
+	StartListener int
+	// KeyringName names the session keyring to join; empty: keep the caller's.
+	KeyringName string
+	// KeyringLabel is the SELinux label for it.
+	KeyringLabel string
+	// PreserveFDs is how many fds from 3 on (before ListenFDs) the workload inherits.
+	PreserveFDs int
+
+	Process  Process
+	Terminal Terminal
+
+	// UserNS says that the init stage is root of a user namespace of its own: it
+	// takes uid and gid 0 there before anything else.
+	UserNS bool
+	// Rootless says that setgroups(2) is refused by the kernel (no newgidmap).
+	NoSetgroups bool
+
+	Hostname, Domainname string
+	Sysctls              []Sysctl
+	// MountNS says that the container has a mount namespace of its own, new or
+	// joined; without one the root is entered by chroot(2) and nothing is mounted.
+	MountNS bool
+	Rootfs  Rootfs
+
+	CreateContainerHooks []Hook
+	StartContainerHooks  []Hook
+	// HostHooks says that the parent has prestart or createRuntime hooks to run:
+	// the init stage sends HooksDue and waits.
+	HostHooks bool
+	// HookState is the OCI state for the hooks run inside; the bytes "@STATUS@" in
+	// it stand for the status.
+	HookState string
+}
+
+// Process is the workload of a container, or of an exec.
+type Process struct {
+	Args []string
+	// Env holds KEY=VALUE entries. HOME is added by the init stage from the
+	// container's passwd file when it is absent.
+	Env      []string
+	Cwd      string
+	UID, GID uint32
+	Groups   []uint32
+	// SetGroups is false to keep the caller's supplementary groups.
+	SetGroups bool
+	Umask     int // -1: keep
+	// Capabilities are bit sets by capability number.
+	Capabilities *Capabilities
+	NoNewPrivs   bool
+	Rlimits      []Rlimit
+	// NofileSoft and NofileHard restore RLIMIT_NOFILE, which Go's start-up raised,
+	// when Rlimits does not set it.
+	NofileSoft, NofileHard uint64
+	OOMScoreAdj            *int
+	AppArmorProfile        string
+	SELinuxLabel           string
+	// SeccompFilter is an array of struct sock_filter, native byte order.
+	SeccompFilter []byte
+	SeccompFlags  uint64
+	// SeccompNotify says that the filter has SCMP_ACT_NOTIFY actions.
+	SeccompNotify bool
+	Scheduler     *Scheduler
+	IOPriority    *int // the value of ioprio_set(2)
+	// Personality is the argument of personality(2).
+	Personality  *uint64
+	MemoryPolicy *MemoryPolicy
+	// FinalAffinity is a CPU mask for sched_setaffinity(2), set right before execve.
+	FinalAffinity []byte
+}
+
+// Capabilities are the five sets of capabilities(7), a bit per capability.
+type Capabilities struct {
+	Bounding, Effective, Inheritable, Permitted, Ambient uint64
+}
+
+// Rlimit is one resource limit of setrlimit(2).
+type Rlimit struct {
+	Resource   int
+	Soft, Hard uint64
+	Name       string // RLIMIT_X, for errors
+}
+
+// Scheduler is struct sched_attr of sched_setattr(2).
+type Scheduler struct {
+	Policy                    uint32
+	Flags                     uint64
+	Nice                      int32
+	Priority                  uint32
+	Runtime, Deadline, Period uint64
+}
+
+// MemoryPolicy is the arguments of set_mempolicy(2).
+type MemoryPolicy struct {
+	Mode  int
+	Nodes []byte // bit mask, little endian longs
+}
+
+// Terminal describes the controlling terminal of the workload.
+type Terminal struct {
+	// ConsoleFD is the inherited fd of the connected socket that the pty master is
+	// sent over; -1: no terminal.
+	ConsoleFD     int
+	Width, Height uint16
+}
+
+// Sysctl is one kernel parameter; Path is relative to /proc/sys, with slashes.
+type Sysctl struct {
+	Path, Value string
+}
+
+// Hook is one OCI hook run inside. Timeout is in seconds, 0: none.
+type Hook struct {
+	Path    string
+	Args    []string
+	Env     []string
+	Timeout int
+}
+
+// Rootfs is the container's view of the file system.
+type Rootfs struct {
+	// Path is the host path of the root directory, absolute and clean; the last
+	// component is not a symlink.
+	Path string
+	// Propagation is what "/" of the new mount namespace gets before anything is
+	// mounted (MS_SLAVE|MS_REC or MS_PRIVATE|MS_REC …); never shared.
+	Propagation uint64
+	// FinalPropagation is applied to the container's "/" after pivot_root: linux.rootfsPropagation
+	// when it is shared or unbindable, else 0.
+	FinalPropagation uint64
+	Readonly         bool
+	NoPivot          bool
+	Mounts           []Mount
+	Devices          []Device
+	// BindDevices binds the host's device nodes instead of mknod(2), which user
+	// namespaces forbid.
+	BindDevices bool
+	// SetupDev creates the default links and /dev/ptmx below /dev: false when a
+	// mount of the config binds a directory over /dev.
+	SetupDev      bool
+	MaskedPaths   []string
+	ReadonlyPaths []string
+	// MountLabel is the SELinux context of new mounts.
+	MountLabel string
+}
+
+// Mount is one entry of mounts, in the order of the config.
+type Mount struct {
+	// Index is the position in config.json, for errors.
+	Index                           int
+	Source, Destination, Type, Data string
+	// Bind clones Source; without it a file system of Type is made.
+	Bind, Recursive bool
+	// Remount changes the flags of what is mounted at Destination.
+	Remount bool
+	// FD is an inherited fd of a detached mount that the parent opened instead of
+	// Source (sources that only the host's root reaches, and idmapped ones); -1: none.
+	FD int
+	// AttrSet and AttrClr are MOUNT_ATTR_* bits of this mount; RecAttrSet and
+	// RecAttrClr those of the recursive options (rro, rnosuid …).
+	AttrSet, AttrClr, RecAttrSet, RecAttrClr uint64
+	// SuperFlags are the MS_* bits that belong to the superblock (MS_RDONLY,
+	// MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK, MS_LAZYTIME, MS_SILENT, MS_I_VERSION).
+	SuperFlags uint64
+	// Propagation holds MS_* propagation types to apply after mounting, in order.
+	Propagation                            []uint64
+	TmpCopyUp                              bool
+	CopySymlink, SrcNofollow, DestNofollow bool
+	// CgroupV1 lists, for a mount of type cgroup on a v1 or hybrid host, the
+	// hierarchies to mount below Destination; for v2 it is empty and Type is cgroup2.
+	CgroupV1 []CgroupHierarchy
+	// SkipLabel: no SELinux context for this mount (proc, sysfs, cgroup, mqueue …).
+	SkipLabel bool
+}
+
+// CgroupHierarchy is one v1 hierarchy as it appears below /sys/fs/cgroup inside.
+type CgroupHierarchy struct {
+	// Name is the directory below the mount's destination ("cpu,cpuacct", "systemd", "unified").
+	Name string
+	// Options are the mount options that select the hierarchy ("cpu,cpuacct",
+	// "none,name=systemd"); "cgroup2" for the hybrid unified one.
+	Options string
+	// Links are the names that point to Name ("cpu", "cpuacct").
+	Links []string
+	// Source is the host path of the container's own cgroup directory in this hierarchy, to be bound
+	// when the container has no cgroup namespace of its own; empty: mount the hierarchy.
+	Source string
+}
+
+// Device is one node below the rootfs.
+type Device struct {
+	Path string
+	// Mode holds S_IFCHR, S_IFBLK or S_IFIFO and the permission bits.
+	Mode         uint32
+	Major, Minor uint32
+	UID, GID     uint32
+}
