@@ -1,0 +1,128 @@
+package nsenter
+
+import "syscall"
+
+// stepJoinBase and above are joins: the rest indexes program.names.
+const stepJoinBase Step = 100
+
+// program is the prepared child.
+type program struct {
+	*arena
+	args  uintptr // struct clone_args of the first clone; 0: use clone(2)
+	flags uintptr
+	names []string
+}
+
+// newProgram writes the child's operations. gate is the pipe over which the parent
+// lets it go on.
+func newProgram(o *Options, gate [2]int) (*program, error) {
+	size := 4096
+	for _, list := range [][]string{o.Args, o.Env} {
+		for _, s := range list {
+			size += len(s) + 17
+		}
+	}
+	a, err := newArena(32+len(o.HostJoins)+len(o.UserJoins)+len(o.Inherit), size)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{arena: a}
+	// Only the parent holds the end that writes: its death is end of file here.
+	p.call(StepFork, syscall.SYS_CLOSE, uintptr(gate[1]))
+	if o.twoStage() {
+		p.enter(o, gate[0])
+	} else {
+		p.direct(o, gate[0])
+	}
+	for _, fd := range o.Inherit {
+		p.call(StepInherit, syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, 0)
+	}
+	p.call(StepExec, sysExecveat, uintptr(o.ExeFD), p.str(""), p.strs(o.Args), p.strs(o.Env), atEmptyPath)
+	return p, nil
+}
+
+// direct is the way with one clone.
+func (p *program) direct(o *Options, gate int) {
+	p.firstClone(o.New, o.CgroupFD)
+	if o.New&newUser != 0 {
+		p.add(operation{kind: opWait, step: uintptr(StepMaps), args: [6]uintptr{uintptr(gate)}})
+		p.becomeRoot()
+	}
+	for _, j := range o.HostJoins {
+		p.join(j)
+	}
+}
+
+// enter is the way with two clones.
+func (p *program) enter(o *Options, gate int) {
+	p.firstClone(0, -1)
+	for _, j := range o.HostJoins {
+		p.join(j)
+	}
+	switch {
+	case o.UserJoin != nil:
+		p.join(*o.UserJoin)
+		p.becomeRoot()
+	case o.New&newUser != 0:
+		p.call(StepUnshareUser, syscall.SYS_UNSHARE, newUser)
+		p.ask(eventMaps, StepMaps, gate)
+		p.becomeRoot()
+	}
+	for _, j := range o.UserJoins {
+		p.join(j)
+	}
+	if o.New&newTime != 0 {
+		p.call(StepUnshareTime, syscall.SYS_UNSHARE, newTime)
+		p.ask(eventOffsets, StepOffsets, gate)
+	}
+	flags := o.New&^(newUser|newTime) | cloneParent
+	op := operation{kind: opClone, step: uintptr(StepClone)}
+	if haveClone3() {
+		// CLONE_PARENT makes the child the parent's own; its exit signal is then
+		// stage 1's and must be 0 here (clone(2)).
+		op.args[0] = p.cloneArgs(intoCgroupArgs(cloneArgs{flags: uint64(flags)}, o.CgroupFD))
+	} else {
+		op.args[1] = flags
+	}
+	p.add(op)
+}
+
+func (p *program) firstClone(flags uintptr, cgroup int) {
+	p.flags = flags
+	if haveClone3() {
+		p.args = p.cloneArgs(intoCgroupArgs(cloneArgs{flags: uint64(flags), exitSignal: uint64(syscall.SIGCHLD)}, cgroup))
+	}
+}
+
+func intoCgroupArgs(c cloneArgs, fd int) cloneArgs {
+	if fd >= 0 {
+		c.flags |= intoCgroup
+		c.cgroup = uint64(fd)
+	}
+	return c
+}
+
+// becomeRoot takes uid and gid 0 of the user namespace: without it execve would
+// drop every capability there (capabilities(7)). The groups first, while it is
+// allowed; where it is not (no privileged gid map) they stay.
+func (p *program) becomeRoot() {
+	p.add(operation{kind: opOptional, step: uintptr(StepBecomeRoot), nr: syscall.SYS_SETGROUPS})
+	p.call(StepBecomeRoot, syscall.SYS_SETRESGID, 0, 0, 0)
+	p.call(StepBecomeRoot, syscall.SYS_SETRESUID, 0, 0, 0)
+}
+
+func (p *program) join(j Join) {
+	p.call(stepJoinBase+Step(len(p.names)), sysSetns, uintptr(j.FD), j.Flags)
+	p.names = append(p.names, j.Name)
+}
+
+// ask reports ev and waits for the parent's answer.
+func (p *program) ask(ev uintptr, step Step, gate int) {
+	p.add(operation{kind: opReport, step: uintptr(step), args: [6]uintptr{ev}})
+	p.add(operation{kind: opWait, step: uintptr(step), args: [6]uintptr{uintptr(gate)}})
+}
+
+func (p *program) fork(report [2]int) (int, syscall.Errno) {
+	pid, errno := clone(p.base(), p.ops, p.args, p.flags, uintptr(report[1]), uintptr(report[0]))
+	return int(pid), errno
+}

@@ -1,0 +1,21 @@
+package nsenter
+
+// System calls that package syscall does not name; since v5.1 numbers are the same
+// on every architecture.
+const sysClone3 = 435
+
+// Namespace kinds and clone flags (clone(2), namespaces(7)).
+const (
+	newTime     = 0x80
+	newMnt      = 0x00020000
+	newCgroup   = 0x02000000
+	newUTS      = 0x04000000
+	newIPC      = 0x08000000
+	newUser     = 0x10000000
+	newPID      = 0x20000000
+	newNet      = 0x40000000
+	cloneParent = 0x00008000
+	intoCgroup  = 0x200000000 // clone3 only, since v5.7
+
+	atEmptyPath = 0x1000
+)

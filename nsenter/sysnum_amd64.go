@@ -1,0 +1,6 @@
+package nsenter
+
+const (
+	sysSetns    = 308
+	sysExecveat = 322
+)
