@@ -67,7 +67,7 @@ func run(t *testing.T, o nsenter.Options) (string, syscall.WaitStatus, error) {
 	}
 	o.ExeFD = int(exe.Fd())
 	// Go would open cgroup files to learn its CPU limit.
-	o.Env = []string{"GOMAXPROCS=1"}
+	o.Env = []string{"GODEBUG=containermaxprocs=0"}
 	o.Args = append([]string{"nsenter-child"}, o.Args...)
 	pid, err := nsenter.Start(o)
 	if e := syscall.Dup3(saved, 1, 0); e != nil {
