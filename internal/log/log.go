@@ -1,0 +1,144 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// Options say where the lines go.
+type Options struct {
+	// Path is the file lines are appended to; it is created. Empty: stderr.
+	Path string
+	// JSON writes {"level","msg","time"} objects, one a line, instead of text.
+	JSON bool
+	// Debug writes debug notes, and warnings at once.
+	Debug bool
+}
+
+// Logger collects what a command has to say. It is not safe for concurrent use.
+type Logger struct {
+	opts    Options
+	fd      int
+	stderr  int
+	waiting []entry
+	now     func() time.Time
+}
+
+type entry struct {
+	level, msg string
+	at         time.Time
+}
+
+const stderrFD = 2
+
+// New opens the log. The error names the file.
+func New(o Options) (*Logger, error) {
+	l := &Logger{opts: o, fd: -1, stderr: stderrFD, now: time.Now}
+	if o.Path == "" {
+		return l, nil
+	}
+	// Not os.OpenFile: it would start the network poller for a single write.
+	fd, err := openAppend(o.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open log %s: %w", o.Path, err)
+	}
+	l.fd = fd
+	return l, nil
+}
+
+func openAppend(path string) (int, error) {
+	for {
+		fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_APPEND|syscall.O_CLOEXEC|syscall.O_NOCTTY, 0o644)
+		if !errors.Is(err, syscall.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// Debug writes a note if debugging is on.
+func (l *Logger) Debug(msg string) {
+	if l.opts.Debug {
+		l.write(entry{"debug", msg, l.now()})
+	}
+}
+
+// Debugf is Debug with a format; the arguments are looked at only when debugging is on.
+func (l *Logger) Debugf(format string, args ...any) {
+	if l.opts.Debug {
+		l.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+// Warn keeps a warning until Flush; with Debug it is written at once.
+func (l *Logger) Warn(msg string) {
+	e := entry{"warning", msg, l.now()}
+	if l.opts.Debug {
+		l.write(e)
+		return
+	}
+	l.waiting = append(l.waiting, e)
+}
+
+// Warnf is Warn with a format.
+func (l *Logger) Warnf(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
+
+// Error writes the one line of a command that failed, to the log file and to
+// stderr, and drops the warnings that wait. Without a log file and with JSON the
+// line on stderr is the object, else it is the sentence after "berth: ".
+func (l *Logger) Error(err error) {
+	l.waiting = nil
+	e := entry{"error", err.Error(), l.now()}
+	if l.fd >= 0 {
+		writeAll(l.fd, l.line(e))
+	} else if l.opts.JSON {
+		writeAll(l.stderr, l.line(e))
+		return
+	}
+	writeAll(l.stderr, []byte("berth: "+e.msg+"\n"))
+}
+
+// Flush writes the warnings that wait: the command has done its work, or, for
+// run, the workload has started.
+func (l *Logger) Flush() {
+	for _, e := range l.waiting {
+		l.write(e)
+	}
+	l.waiting = nil
+}
+
+// Close closes the log file.
+func (l *Logger) Close() error {
+	if l.fd < 0 {
+		return nil
+	}
+	fd := l.fd
+	l.fd = -1
+	return syscall.Close(fd)
+}
+
+// write sends a line below the level of an error: to the log file, or to a stderr
+// that a person reads.
+func (l *Logger) write(e entry) {
+	switch {
+	case l.fd >= 0:
+		writeAll(l.fd, l.line(e))
+	case l.opts.Debug || isTerminal(l.stderr):
+		writeAll(l.stderr, l.line(e))
+	}
+}
+
+// writeAll has nobody to report an error to: the log is where errors go.
+func writeAll(fd int, p []byte) {
+	for len(p) > 0 {
+		n, err := syscall.Write(fd, p)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		p = p[n:]
+	}
+}
