@@ -1,0 +1,100 @@
+# berth. `make help` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+GO          ?= go
+CGO_ENABLED ?= 1
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+BIN         := bin/berth
+
+VERSION ?= $(shell sed -n 's/^## \[\([0-9][^]]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
+COMMIT  ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown)
+
+# netgo, osusergo: no libc resolver and user lookup, which do not work in a static binary.
+# urfave_cli_no_*: documentation and suggestion code of urfave/cli costs 0.7 ms at every start.
+TAGS    := netgo,osusergo,urfave_cli_no_docs,urfave_cli_no_suggest
+LDFLAGS := -s -w -X berth/internal/cli.version=$(VERSION) -X berth/internal/cli.commit=$(COMMIT)
+ifneq ($(CGO_ENABLED),0)
+LDFLAGS += -linkmode external -extldflags "-static"
+endif
+# The commit is stamped by hand: Go's own stamp would make the binary depend on the state of the checkout.
+BUILDFLAGS := -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)'
+
+# What the tests run against; set it to runc or crun to see how a peer does.
+RUNTIME ?= $(CURDIR)/$(BIN)
+
+FUZZTIME ?= 30s
+N        ?= 30
+
+export CGO_ENABLED
+
+.PHONY: build
+build: check-build ## Build bin/berth, static (CGO_ENABLED=0: without libseccomp)
+	@mkdir -p bin
+	$(GO) build $(BUILDFLAGS) -o $(BIN) .
+
+.PHONY: demo
+demo: ## Install what is missing, build, and look around inside a small container (root)
+	@tests/setup/deps build demo
+	@$(MAKE) --no-print-directory build
+	@tests/demo/demo $(BIN)
+
+.PHONY: test
+test: ## Install what the tests need, run all of them (without root: those that need none)
+	@tests/setup/deps build test
+	@$(MAKE) --no-print-directory build
+	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' $(SUITE)
+
+.PHONY: unit
+unit: build ## Run the unit tests alone
+	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' unit arch
+
+.PHONY: integration
+integration: build ## Run the integration tests alone (RUNTIME=runc: against a peer)
+	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' integration
+
+.PHONY: conformance
+conformance: build ## Run opencontainers/runtime-tools, gated per program (RUNTIME=runc: against a peer)
+	@BERTH_RUNTIME='$(RUNTIME)' $(GO) test -count=1 -timeout 30m -v -run TestConformance ./tests/conformance | grep -v -e '^=== ' -e '^ *--- PASS'
+
+.PHONY: bench
+bench: build ## Compare berth with runc, crun and a minimal C program (N=30 rounds)
+	@tests/setup/deps build bench
+	@$(GO) run ./tests/bench -berth $(BIN) -n $(N) $(BENCH)
+
+.PHONY: fuzz
+fuzz: check-build ## Run every fuzzer for FUZZTIME (30s)
+	@tests/setup/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: check-build ## Check format, vet (amd64 with and without cgo, arm64), golangci-lint, shellcheck
+	@tests/setup/deps lint
+	@tests/setup/lint
+
+.PHONY: reproducible
+reproducible: check-build ## Build twice in different directories and compare
+	@tests/setup/reproducible
+
+.PHONY: deps
+deps: ## Install what build, demo, tests and lint need (Debian and Ubuntu, root)
+	@tests/setup/deps build demo test lint bench
+
+.PHONY: check-build
+check-build:
+	@CGO_ENABLED=$(CGO_ENABLED) tests/setup/deps --check build
+
+.PHONY: install
+install: ## Install bin/berth below PREFIX (/usr/local)
+	@test -x $(BIN) || { echo '$(BIN) does not exist: run make first' >&2; exit 1; }
+	install -D -m 0755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/berth'
+
+.PHONY: clean
+clean: ## Remove what make built
+	rm -rf bin
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
