@@ -1,0 +1,75 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Alive tells whether the process pid that started at startTime runs. A zombie
+// does not, nor does another process that has got the number since.
+func Alive(pid int, startTime uint64) bool {
+	if pid <= 0 {
+		return false
+	}
+	st, err := readStat(pid)
+	return err == nil && st.startTime == startTime && st.state != 'Z' && st.state != 'X'
+}
+
+// StartTime returns when a process started, in clock ticks since boot: field 22
+// of /proc/PID/stat (proc_pid_stat(5)). ESRCH or ENOENT when it is gone.
+func StartTime(pid int) (uint64, error) {
+	st, err := readStat(pid)
+	return st.startTime, err
+}
+
+type procStat struct {
+	state     byte
+	startTime uint64
+}
+
+func readStat(pid int) (procStat, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/stat"
+	fd, err := openAt(unix.AT_FDCWD, path, unix.O_RDONLY, 0)
+	if err != nil {
+		return procStat{}, fmt.Errorf("open %s: %w", path, err)
+	}
+	defer closeFD(fd)
+	var buf [1024]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return procStat{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	st, err := parseStat(buf[:n])
+	if err != nil {
+		return procStat{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return st, nil
+}
+
+var errStat = errors.New("not the line of proc_pid_stat(5)")
+
+// parseStat starts behind the last ')': the process chooses its name, in field 2,
+// and may write parentheses, spaces and digits into it.
+func parseStat(line []byte) (procStat, error) {
+	const (
+		stateField = 3
+		startField = 22
+	)
+	i := bytes.LastIndexByte(line, ')')
+	if i < 0 {
+		return procStat{}, errStat
+	}
+	fields := bytes.Fields(line[i+1:])
+	if len(fields) <= startField-stateField || len(fields[0]) != 1 {
+		return procStat{}, errStat
+	}
+	start, err := strconv.ParseUint(string(fields[startField-stateField]), 10, 64)
+	if err != nil {
+		return procStat{}, errStat
+	}
+	return procStat{fields[0][0], start}, nil
+}

@@ -1,0 +1,103 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestAlive(t *testing.T) {
+	cmd := exec.Command("/bin/cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip("starting cat: ", err)
+	}
+	pid := cmd.Process.Pid
+	start, err := StartTime(pid)
+	if err != nil || start == 0 {
+		t.Fatal(start, err)
+	}
+	if !Alive(pid, start) || Alive(pid, start+1) || Alive(0, 0) || Alive(-1, start) {
+		t.Error("a running process is taken for another, or another for it")
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// WNOWAIT leaves the zombie.
+	if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := StartTime(pid); err != nil || got != start {
+		t.Fatalf("the zombie's start time is %d, %v", got, err)
+	}
+	if Alive(pid, start) {
+		t.Error("a zombie is alive")
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := StartTime(pid); Alive(pid, start) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a reaped process is alive: %v", err)
+	}
+}
+
+func TestParseStat(t *testing.T) {
+	tail := strings.Repeat(" 1", 18) + " 4711 2 3\n"
+	for line, want := range map[string]procStat{
+		"5 (cat) S" + tail:                {'S', 4711},
+		"5 (a) R 1 2 3 (b) ) Z" + tail:    {'Z', 4711},
+		"5 (new\nline (( 1 2 3) X" + tail: {'X', 4711},
+		"5 (cat S" + tail:                 {},
+		"5 (cat) S 1 2 3":                 {},
+		"5 (cat)":                         {},
+		"":                                {},
+		"5 (cat) SS" + tail:               {},
+		"5 (c) S" + strings.Repeat(" 1", 18) + " x": {},
+	} {
+		got, err := parseStat([]byte(line))
+		if got != want || (err == nil) != (want != procStat{}) {
+			t.Errorf("%q: %v, %v", line, got, err)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	pid := os.Getpid()
+	start, err := StartTime(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := func() (bool, error) { return true, nil }
+	no := func() (bool, error) { return false, nil }
+	never := func() (bool, error) { t.Error("asked"); return false, nil }
+	for _, c := range []struct {
+		name      string
+		s         State
+		listening bool
+		frozen    func() (bool, error)
+		want      Status
+	}{
+		{"creating", State{}, false, never, Creating},
+		{"stopped", State{PID: pid, StartTime: start + 1}, true, never, Stopped},
+		{"created", State{PID: pid, StartTime: start}, true, no, Created},
+		{"paused before its start", State{PID: pid, StartTime: start}, true, yes, Paused},
+		{"paused", State{PID: pid, StartTime: start}, false, yes, Paused},
+		{"running", State{PID: pid, StartTime: start}, false, no, Running},
+		{"no cgroup", State{PID: pid, StartTime: start}, false, nil, Running},
+	} {
+		if got, err := c.s.Status(c.listening, c.frozen); got != c.want || err != nil {
+			t.Errorf("%s: %s, %v", c.name, got, err)
+		}
+	}
+	broken := errors.New("no")
+	if _, err := (&State{PID: pid, StartTime: start}).Status(false, func() (bool, error) { return false, broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,31 @@
+package state
+
+// Status derives what a container does now. listening says that its init stage
+// waits to be started (Dir.Listening). frozen asks the cgroup; it is called only
+// for a container with a live init, and may be nil where there is no cgroup.
+func (s *State) Status(listening bool, frozen func() (bool, error)) (Status, error) {
+	if s.PID == 0 {
+		return Creating, nil
+	}
+	if !s.Alive() {
+		return Stopped, nil
+	}
+	if frozen != nil {
+		// Before Created: a container can be paused before it is started, and start
+		// must know.
+		is, err := frozen()
+		if err != nil {
+			return "", err
+		}
+		if is {
+			return Paused, nil
+		}
+	}
+	if listening {
+		return Created, nil
+	}
+	return Running, nil
+}
+
+// Alive tells whether the container's init process exists.
+func (s *State) Alive() bool { return Alive(s.PID, s.StartTime) }
