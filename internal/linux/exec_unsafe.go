@@ -1,0 +1,94 @@
+package linux
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+)
+
+// sockFprog is struct sock_fprog of seccomp(2).
+type sockFprog struct {
+	len    uint16
+	filter *byte
+}
+
+const sizeofSockFilter = 8
+
+// Seccomp loads filter, an array of struct sock_filter, on the calling thread
+// (seccomp(2), SECCOMP_SET_MODE_FILTER) and returns the listener when flags hold
+// SeccompFilterFlagNewListener, else 0.
+func Seccomp(filter []byte, flags uint64) (int, error) {
+	prog, err := fprog(filter)
+	if err != nil {
+		return -1, err
+	}
+	fd, _, e := syscall.RawSyscall(sysSeccomp, SeccompSetModeFilter, uintptr(flags), uintptr(unsafe.Pointer(&prog)))
+	runtime.KeepAlive(filter)
+	if e != 0 {
+		return -1, e
+	}
+	return int(fd), nil
+}
+
+func fprog(filter []byte) (sockFprog, error) {
+	n := len(filter) / sizeofSockFilter
+	if n == 0 || n > 0xffff || len(filter)%sizeofSockFilter != 0 {
+		return sockFprog{}, syscall.EINVAL
+	}
+	return sockFprog{uint16(n), &filter[0]}, nil
+}
+
+// Image is an execve(2) whose arguments are laid out in memory.
+type Image struct {
+	path       *byte
+	argv, envp []*byte
+}
+
+// NewImage prepares execve(path, args, env); EINVAL when one of them has a NUL.
+func NewImage(path string, args, env []string) (*Image, error) {
+	p, err := syscall.BytePtrFromString(path)
+	if err != nil {
+		return nil, syscall.EINVAL
+	}
+	argv, err := syscall.SlicePtrFromStrings(args)
+	if err != nil {
+		return nil, syscall.EINVAL
+	}
+	envp, err := syscall.SlicePtrFromStrings(env)
+	if err != nil {
+		return nil, syscall.EINVAL
+	}
+	return &Image{p, argv, envp}, nil
+}
+
+// Exec replaces the process; it returns only when execve(2) failed.
+func (i *Image) Exec() syscall.Errno {
+	_, _, e := syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(unsafe.Pointer(i.path)),
+		uintptr(unsafe.Pointer(&i.argv[0])), uintptr(unsafe.Pointer(&i.envp[0])))
+	runtime.KeepAlive(i)
+	return e
+}
+
+// FilterExec loads a seccomp filter and replaces the process. Nothing, not even
+// an instruction of the Go runtime that enters the kernel, comes between the two
+// system calls, so the filter needs to allow execve alone. It returns only on
+// failure: loaded says whether the filter is in force.
+//
+// A preemption signal of the Go runtime may still arrive while the filter is
+// being loaded; its handler calls nothing but rt_sigreturn(2), without which no
+// program with a signal handler works.
+func (i *Image) FilterExec(filter []byte, flags uint64) (loaded bool, e syscall.Errno) {
+	prog, err := fprog(filter)
+	if err != nil {
+		return false, syscall.EINVAL
+	}
+	path, argv, envp := unsafe.Pointer(i.path), unsafe.Pointer(&i.argv[0]), unsafe.Pointer(&i.envp[0])
+	_, _, e = syscall.RawSyscall(sysSeccomp, SeccompSetModeFilter, uintptr(flags), uintptr(unsafe.Pointer(&prog)))
+	if e != 0 {
+		return false, e
+	}
+	_, _, e = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(path), uintptr(argv), uintptr(envp))
+	runtime.KeepAlive(i)
+	runtime.KeepAlive(filter)
+	return true, e
+}
