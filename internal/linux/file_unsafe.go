@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// sysStatx is statx(2), since v4.11.
+// statxMntID asks statx(2) for the mount id.
 const statxMntID = 0x1000 // since v5.8
 
 // statx is struct statx up to the mount id; the kernel writes 256 bytes.

@@ -17,4 +17,5 @@ const (
 	sysSetMempolicy = 238
 	sysPersonality  = 135
 	sysPpoll        = 271
+	sysStatx        = 332
 )

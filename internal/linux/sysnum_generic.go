@@ -20,4 +20,5 @@ const (
 	sysSetMempolicy = 237
 	sysPersonality  = 92
 	sysPpoll        = 73
+	sysStatx        = 291
 )
