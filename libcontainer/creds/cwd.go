@@ -6,7 +6,19 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
+	"berth/internal/safepath"
 )
+
+// MakeCwd creates the directory cwd below the directory fd root where it is
+// missing, with mode 0755 and owned by the caller. Call it before User.
+func MakeCwd(root int, cwd string) error {
+	fd, err := safepath.MkdirAll(root, cwd, 0o755)
+	if err != nil {
+		return linux.Wrap("create cwd ("+strconv.Quote(cwd)+") set in config.json", err)
+	}
+	closeFd(fd)
+	return nil
+}
 
 // Chdir enters cwd and verifies that it lies inside the container's root. Call it
 // as the container's user, who needs search permission there.

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
+	"berth/internal/safepath"
 )
 
 const (
@@ -34,11 +35,12 @@ func Home(uid uint32) string {
 }
 
 func openPasswd() (int, error) {
-	const path, flags = "/etc/passwd", syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
-	fd, err := linux.Openat2(linux.AT_FDCWD, path, linux.OpenHow{Flags: flags, Resolve: linux.ResolveNoMagiclinks})
-	if err == syscall.ENOSYS || err == syscall.EPERM {
-		fd, err = linux.Openat(linux.AT_FDCWD, path, flags|syscall.O_NOFOLLOW, 0)
+	root, err := linux.Openat(linux.AT_FDCWD, "/", linux.O_PATH|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return -1, err
 	}
+	defer closeFd(root)
+	fd, err := safepath.OpenInRoot(root, "etc/passwd", syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
 	if err != nil {
 		return -1, err
 	}
