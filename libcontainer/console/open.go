@@ -2,42 +2,54 @@ package console
 
 import (
 	"errors"
+	"strconv"
 	"syscall"
 
 	"berth/internal/linux"
+	"berth/internal/safepath"
 	"berth/libcontainer/wire"
 )
 
-// Pty is a pseudo terminal; both fds are close-on-exec and belong to the caller.
+// Pty is a pseudo terminal. Both fds are close-on-exec and belong to the caller;
+// -1 stands for one that is closed.
 type Pty struct {
 	Master, Slave int
 	// Number is N of /dev/pts/N.
 	Number int
 }
 
-// Open makes a pty in the devpts instance whose root directory devpts is an fd
-// of (O_PATH will do), sized as t says when it says so.
+// Open makes a pty in the devpts mounted on /dev/pts below the directory fd root.
 //
 // The container's image may have put anything under the names involved
 // (CVE-2025-52565), so both the directory and the master must lie on devpts, and
 // the slave comes from the master, not from a path.
-func Open(devpts int, t *wire.Terminal) (*Pty, error) {
+func Open(root int) (*Pty, error) {
+	p, err := open(root)
+	return p, linux.Wrap("open a terminal", err)
+}
+
+func open(root int) (*Pty, error) {
+	devpts, err := safepath.OpenInRoot(root, "dev/pts", linux.O_PATH|syscall.O_DIRECTORY)
+	if err != nil {
+		return nil, linux.Wrap("/dev/pts", err)
+	}
+	defer closeFd(devpts)
 	if err := onDevpts(devpts); err != nil {
-		return nil, linux.Wrap("open a terminal: /dev/pts", err)
+		return nil, linux.Wrap("/dev/pts", err)
 	}
 	master, err := linux.Openat(devpts, "ptmx", syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return nil, linux.Wrap("open a terminal: /dev/pts/ptmx", err)
+		return nil, linux.Wrap("/dev/pts/ptmx", err)
 	}
 	p := &Pty{Master: master, Slave: -1}
-	if err := p.setup(t); err != nil {
+	if err := p.openSlave(); err != nil {
 		p.Close()
-		return nil, linux.Wrap("open a terminal", err)
+		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Pty) setup(t *wire.Terminal) error {
+func (p *Pty) openSlave() error {
 	if err := onDevpts(p.Master); err != nil {
 		return linux.Wrap("/dev/pts/ptmx", err)
 	}
@@ -48,13 +60,26 @@ func (p *Pty) setup(t *wire.Terminal) error {
 	if p.Number, err = linux.PtyNumber(p.Master); err != nil {
 		return linux.Wrap("number of the pty", err)
 	}
-	if p.Slave, err = linux.PtyPeer(p.Master, syscall.O_RDWR|syscall.O_NOCTTY); err != nil {
-		return linux.Wrap("slave of the pty", err)
+	p.Slave, err = linux.PtyPeer(p.Master, syscall.O_RDWR|syscall.O_NOCTTY)
+	return linux.Wrap("slave of the pty", err)
+}
+
+// Resize sets the size, in characters.
+func (p *Pty) Resize(width, height uint16) error {
+	return linux.Wrap("size of the terminal", linux.SetWinsize(p.Slave, linux.Winsize{Rows: height, Cols: width}))
+}
+
+// Send passes the master over the Unix socket sock, with the slave's path inside
+// the container as payload, as the receivers of a console socket expect, and
+// closes it here: the terminal hangs up when the receiver closes its own.
+func (p *Pty) Send(sock int) error {
+	name := "/dev/pts/" + strconv.Itoa(p.Number)
+	if err := wire.SendFD(sock, p.Master, []byte(name)); err != nil {
+		return linux.Wrap("send the terminal over the console socket", err)
 	}
-	if t.Width == 0 && t.Height == 0 {
-		return nil
-	}
-	return linux.Wrap("size of the pty", linux.SetWinsize(p.Slave, linux.Winsize{Rows: t.Height, Cols: t.Width}))
+	closeFd(p.Master)
+	p.Master = -1
+	return nil
 }
 
 // Close closes what is open of the pty.
