@@ -23,6 +23,9 @@ type Config struct {
 	Namespaces []Namespace
 	// UIDMappings and GIDMappings are set when a user namespace is new.
 	UIDMappings, GIDMappings []IDMap
+	// IDMapMounts are the mounts whose files show other owners; launch opens them
+	// as detached mounts and puts the fd into Plan.Rootfs.Mounts.
+	IDMapMounts []IDMapMount
 	// TimeOffsets is the text for /proc/PID/timens_offsets; empty: none.
 	TimeOffsets string
 	// Plan is what the init stage does. launch adds fds and seccomp; Process.Args
@@ -66,6 +69,16 @@ type Namespace struct {
 // IDMap is one line of uid_map or gid_map.
 type IDMap struct {
 	Container, Host, Size uint32
+}
+
+// IDMapMount is the idmapping of one bind mount (mount_setattr(2), since v5.12).
+type IDMapMount struct {
+	// Mount is the index in Plan.Rootfs.Mounts.
+	Mount int
+	// Recursive maps the submounts too (ridmap).
+	Recursive bool
+	// UIDMappings and GIDMappings are both empty to use the container's user namespace.
+	UIDMappings, GIDMappings []IDMap
 }
 
 // Hooks are the six kinds of OCI hooks.

@@ -1,0 +1,106 @@
+package specconv
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"berth/libcontainer/wire"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// capNames is every capability by number (capabilities(7), linux/capability.h).
+var capNames = [...]string{
+	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
+	"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
+	"IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
+	"SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
+	"LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
+	"WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+}
+
+// oldestLastCap is the highest capability every supported kernel has (v3.16).
+const oldestLastCap = 37
+
+// CapabilityBit returns the number of a capability named with or without CAP_, in
+// any case; ok is false for an unknown one.
+func CapabilityBit(name string) (bit int, ok bool) {
+	short := strings.ToUpper(name)
+	short = strings.TrimPrefix(short, "CAP_")
+	for i, n := range capNames {
+		if n == short {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// capabilities converts the five sets. What cannot be granted is a warning, as the
+// spec wants; without the section the process gets none.
+func (c *processConverter) capabilities(s *specs.LinuxCapabilities) *wire.Capabilities {
+	out := &wire.Capabilities{}
+	if s == nil {
+		return out
+	}
+	out.Bounding = c.capSet("bounding", s.Bounding)
+	out.Effective = c.capSet("effective", s.Effective)
+	out.Inheritable = c.capSet("inheritable", s.Inheritable)
+	out.Permitted = c.capSet("permitted", s.Permitted)
+	out.Ambient = c.capSet("ambient", s.Ambient)
+	c.capWithin("effective", &out.Effective, "permitted", out.Permitted)
+	c.capWithin("ambient", &out.Ambient, "permitted", out.Permitted)
+	c.capWithin("ambient", &out.Ambient, "inheritable", out.Inheritable)
+	return out
+}
+
+func (c *processConverter) capSet(set string, names []string) uint64 {
+	var bits uint64
+	for _, name := range names {
+		bit, ok := CapabilityBit(name)
+		if !ok {
+			c.warn("%s.capabilities.%s: unknown capability %q ignored", c.path, set, name)
+			continue
+		}
+		if bit > oldestLastCap && bit > lastCap() {
+			c.warn("%s.capabilities.%s: this kernel has no %q", c.path, set, name)
+			continue
+		}
+		bits |= 1 << bit
+	}
+	return bits
+}
+
+// capWithin drops capabilities that the kernel would refuse (capset(2) fails as
+// a whole) because another set lacks them.
+func (c *processConverter) capWithin(set string, bits *uint64, other string, allowed uint64) {
+	missing := *bits &^ allowed
+	if missing == 0 {
+		return
+	}
+	*bits &= allowed
+	c.warn("%s.capabilities.%s: %s ignored, not in %s", c.path, set, strings.Join(capList(missing), " "), other)
+}
+
+func capList(bits uint64) []string {
+	var out []string
+	for i, n := range capNames {
+		if bits&(1<<i) != 0 {
+			out = append(out, "CAP_"+n)
+		}
+	}
+	return out
+}
+
+// lastCap is the highest capability of the running kernel.
+func lastCap() int {
+	text, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+	if err != nil {
+		return oldestLastCap
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return oldestLastCap
+	}
+	return n
+}

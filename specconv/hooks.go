@@ -1,0 +1,63 @@
+package specconv
+
+import (
+	"path/filepath"
+
+	"berth/libcontainer/configs"
+	"berth/libcontainer/wire"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// hookNames are the six kinds in the order they run.
+var hookNames = [...]string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
+
+// hooks converts all six kinds. Whether a hook's file exists is seen when it runs:
+// startContainer hooks are looked up in the container, and others may be made by
+// earlier ones.
+func (c *converter) hooks() {
+	h := c.doc.Hooks
+	if h == nil {
+		return
+	}
+	//nolint:staticcheck // prestart is deprecated, yet engines still use it
+	prestart := h.Prestart
+	c.cfg.Hooks = configs.Hooks{
+		Prestart:        c.hookList(hookNames[0], prestart),
+		CreateRuntime:   c.hookList(hookNames[1], h.CreateRuntime),
+		CreateContainer: c.hookList(hookNames[2], h.CreateContainer),
+		StartContainer:  c.hookList(hookNames[3], h.StartContainer),
+		Poststart:       c.hookList(hookNames[4], h.Poststart),
+		Poststop:        c.hookList(hookNames[5], h.Poststop),
+	}
+	c.plan.CreateContainerHooks = c.cfg.Hooks.CreateContainer
+	c.plan.StartContainerHooks = c.cfg.Hooks.StartContainer
+	c.plan.HostHooks = len(c.cfg.Hooks.Prestart)+len(c.cfg.Hooks.CreateRuntime) > 0
+}
+
+func (c *converter) hookList(kind string, list []specs.Hook) []wire.Hook {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]wire.Hook, 0, len(list))
+	for i, h := range list {
+		w := wire.Hook{Path: h.Path, Args: h.Args, Env: h.Env}
+		switch {
+		case h.Path == "":
+			c.fault("hooks.%s[%d].path: missing", kind, i)
+		case !filepath.IsAbs(h.Path):
+			c.fault("hooks.%s[%d].path: %q is not absolute", kind, i, h.Path)
+		}
+		if h.Timeout != nil {
+			if *h.Timeout <= 0 {
+				c.fault("hooks.%s[%d].timeout: %d is not greater than 0", kind, i, *h.Timeout)
+			}
+			w.Timeout = *h.Timeout
+		}
+		if len(w.Args) == 0 {
+			w.Args = []string{h.Path}
+		}
+		out = append(out, w)
+	}
+	return out
+}
