@@ -24,6 +24,8 @@ type Config struct {
 	// Resources are the limits; nil: none but the default device rules.
 	Resources *specs.LinuxResources
 	// Devices are linux.devices, which the device rules allow in addition.
+	Devices []specs.LinuxDevice
+	// Annotations are those of config.json (org.systemd.property.*).
 	Annotations map[string]string
 }
 
@@ -33,7 +35,7 @@ type Record struct {
 	// Driver is the driver that made it.
 	Driver string `json:"driver"`
 	// Paths maps a controller (v1: "memory", "name=systemd" …; v2: "") to the
-	// absolute directory below its mount point.
+	// absolute host path of the directory: /sys/fs/cgroup/memory/ID.
 	Paths map[string]string `json:"paths,omitempty"`
 	// Unit is the systemd unit, for the systemd driver.
 	Unit string `json:"unit,omitempty"`

@@ -1,0 +1,77 @@
+package cgfile
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// RemoveAll removes the cgroups at the given absolute paths, with all below them.
+// One that is gone already is fine; a busy one is tried again for about two
+// seconds, since a killed process leaves its cgroup a moment later.
+func RemoveAll(paths []string) error {
+	end := time.Now().Add(removeBound)
+	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		var errs []error
+		busy := paths[:0:0]
+		for _, p := range paths {
+			err := remove(p)
+			if errors.Is(err, unix.EBUSY) {
+				busy = append(busy, p)
+			}
+			if err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if len(busy) == 0 || len(busy) < len(errs) || time.Now().After(end) {
+			return errors.Join(errs...)
+		}
+		paths = busy
+		time.Sleep(wait)
+	}
+}
+
+// remove removes one cgroup with all below it.
+func remove(p string) error {
+	parent, err := Open(path.Dir(p))
+	if err != nil {
+		if gone(err) {
+			return nil
+		}
+		return err
+	}
+	defer parent.Close()
+	err = parent.Rmdir(path.Base(p))
+	if errors.Is(err, unix.EBUSY) {
+		err = parent.removeTree(path.Base(p))
+	}
+	if err == nil || gone(err) {
+		return nil
+	}
+	return err
+}
+
+// removeTree removes the children of name first; the error names the processes
+// that are left.
+func (d *Dir) removeTree(name string) error {
+	c, err := d.Sub(name)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.RemoveChildren(); err != nil {
+		return err
+	}
+	err = d.Rmdir(name)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	pids, perr := c.AllPids()
+	if perr != nil || len(pids) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: processes %v are left in it", err, pids)
+}

@@ -1,0 +1,98 @@
+package fs1
+
+import (
+	"fmt"
+
+	"berth/cgroups/cgfile"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func askedBlkio(r *specs.LinuxResources) string {
+	b := r.BlockIO
+	switch {
+	case b == nil:
+		return ""
+	case value(b.Weight) != 0:
+		return "linux.resources.blockIO.weight"
+	case value(b.LeafWeight) != 0:
+		return "linux.resources.blockIO.leafWeight"
+	case len(b.WeightDevice) > 0:
+		return "linux.resources.blockIO.weightDevice"
+	case len(b.ThrottleReadBpsDevice) > 0:
+		return "linux.resources.blockIO.throttleReadBpsDevice"
+	case len(b.ThrottleWriteBpsDevice) > 0:
+		return "linux.resources.blockIO.throttleWriteBpsDevice"
+	case len(b.ThrottleReadIOPSDevice) > 0:
+		return "linux.resources.blockIO.throttleReadIOPSDevice"
+	case len(b.ThrottleWriteIOPSDevice) > 0:
+		return "linux.resources.blockIO.throttleWriteIOPSDevice"
+	}
+	return ""
+}
+
+func setBlkio(d *cgfile.Dir, r *specs.LinuxResources) error {
+	b := r.BlockIO
+	if b == nil {
+		return nil
+	}
+	if err := setWeights(d, b); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		file string
+		list []specs.LinuxThrottleDevice
+	}{
+		{"blkio.throttle.read_bps_device", b.ThrottleReadBpsDevice},
+		{"blkio.throttle.write_bps_device", b.ThrottleWriteBpsDevice},
+		{"blkio.throttle.read_iops_device", b.ThrottleReadIOPSDevice},
+		{"blkio.throttle.write_iops_device", b.ThrottleWriteIOPSDevice},
+	} {
+		for _, dev := range t.list {
+			if err := d.Write(t.file, fmt.Sprintf("%d:%d %d", dev.Major, dev.Minor, dev.Rate)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func setWeights(d *cgfile.Dir, b *specs.LinuxBlockIO) error {
+	if v := value(b.Weight); v != 0 {
+		if err := weight(d, "weight", "blkio.weight", "blkio.bfq.weight", fmt.Sprint(v)); err != nil {
+			return err
+		}
+	}
+	if v := value(b.LeafWeight); v != 0 {
+		if err := weight(d, "leafWeight", "blkio.leaf_weight", "", fmt.Sprint(v)); err != nil {
+			return err
+		}
+	}
+	for _, dev := range b.WeightDevice {
+		at := fmt.Sprintf("%d:%d ", dev.Major, dev.Minor)
+		if v := value(dev.Weight); v != 0 {
+			if err := weight(d, "weightDevice", "blkio.weight_device", "blkio.bfq.weight_device", at+fmt.Sprint(v)); err != nil {
+				return err
+			}
+		}
+		if v := value(dev.LeafWeight); v != 0 {
+			if err := weight(d, "weightDevice", "blkio.leaf_weight_device", "", at+fmt.Sprint(v)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// weight writes to the file of the CFQ scheduler (gone since v5.0), or else to that
+// of BFQ; kernels with neither cannot weigh.
+func weight(d *cgfile.Dir, field, file, bfq, data string) error {
+	err := d.Write(file, data)
+	if missing(err) && bfq != "" {
+		err = d.Write(bfq, data)
+	}
+	if missing(err) {
+		return fmt.Errorf("linux.resources.blockIO.%s cannot be applied: %w (the kernel has no I/O weights in cgroup v1)", field, err)
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package fs1
+
+import (
+	"fmt"
+	"path"
+
+	"berth/cgroups/cgfile"
+)
+
+// made is one directory that Create made, to be undone.
+type made struct {
+	root *cgfile.Dir
+	rel  string
+}
+
+// Create makes the directory in every hierarchy; see cgroups.Manager.
+func (m *Manager) Create() (err error) {
+	var undo []made
+	var roots []*cgfile.Dir
+	defer func() {
+		if err != nil {
+			for i := len(undo) - 1; i >= 0; i-- {
+				// The first error is the one to report; a busy parent is in use by others.
+				_ = undo[i].root.Rmdir(undo[i].rel)
+			}
+			m.closeDirs()
+		}
+		for _, r := range roots {
+			r.Close()
+		}
+	}()
+	kept := make([]*group, 0, len(m.groups))
+	for _, g := range m.groups {
+		root, err := cgfile.Open(g.mount)
+		if err != nil {
+			return err
+		}
+		roots = append(roots, root)
+		if err := g.create(root, m.ownCpuset(), &undo); err != nil {
+			if m.cfg.Rootless && denied(err) && m.askedOf(g, m.cfg.Resources) == "" {
+				continue
+			}
+			return err
+		}
+		kept = append(kept, g)
+	}
+	m.groups = kept
+	m.fresh = true
+	return nil
+}
+
+// create makes one directory and its parents, and leaves it open.
+func (g *group) create(root *cgfile.Dir, cpus cpusetWants, undo *[]made) error {
+	isCpuset := g.has("cpuset")
+	fresh := false
+	err := root.MkdirAll(g.rel, func(rel string) error {
+		*undo = append(*undo, made{root, rel})
+		fresh = rel == g.rel
+		if isCpuset && !fresh {
+			return inheritCpuset(root, rel, cpusetWants{})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if g.dir, err = root.Sub(g.rel); err != nil {
+		return err
+	}
+	if !fresh {
+		if err := empty(g.dir); err != nil {
+			return err
+		}
+	}
+	if isCpuset {
+		return inheritCpuset(root, g.rel, cpus)
+	}
+	return nil
+}
+
+// empty refuses a cgroup that is in use: limits would hit those processes, and
+// deleting the container would kill them.
+func empty(d *cgfile.Dir) error {
+	pids, err := d.AllPids()
+	if err != nil {
+		return err
+	}
+	if len(pids) > 0 {
+		return fmt.Errorf("cgroup %s exists and holds %d processes, pid %d among them", d.Path, len(pids), pids[0])
+	}
+	return nil
+}
+
+// cpusetWants says which of the two files Set will fill anyway.
+type cpusetWants struct{ cpus, mems bool }
+
+func (m *Manager) ownCpuset() cpusetWants {
+	r := m.cfg.Resources
+	if r == nil || r.CPU == nil {
+		return cpusetWants{}
+	}
+	return cpusetWants{r.CPU.Cpus != "", r.CPU.Mems != ""}
+}
+
+// inheritCpuset fills cpuset.cpus and cpuset.mems of root/rel from its parent: in
+// a cgroup where one of them is empty no process can enter (cpuset(7)).
+func inheritCpuset(root *cgfile.Dir, rel string, skip cpusetWants) error {
+	for _, f := range []struct {
+		name string
+		skip bool
+	}{{"cpuset.cpus", skip.cpus}, {"cpuset.mems", skip.mems}} {
+		if f.skip {
+			continue
+		}
+		if _, err := fillCpuset(root, rel, f.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillCpuset returns what the file holds, after copying the parent's value when it
+// was empty.
+func fillCpuset(root *cgfile.Dir, rel, file string) (string, error) {
+	d, err := root.Sub(rel)
+	if err != nil {
+		return "", err
+	}
+	defer d.Close()
+	v, err := d.Read(file)
+	if err != nil || v != "" || rel == "." {
+		return v, err
+	}
+	if v, err = fillCpuset(root, path.Dir(rel), file); err != nil {
+		return "", err
+	}
+	return v, d.Write(file, v)
+}

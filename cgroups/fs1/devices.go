@@ -1,0 +1,86 @@
+package fs1
+
+import (
+	"berth/cgroups/cgfile"
+	"berth/cgroups/devices"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// setDevices writes the rules: always for a fresh cgroup, later only when r has some.
+func (m *Manager) setDevices(r *specs.LinuxResources) error {
+	g := m.find("devices")
+	if g == nil || !m.fresh && (r == nil || len(r.Devices) == 0) {
+		return nil
+	}
+	var config []specs.LinuxDeviceCgroup
+	if r != nil {
+		config = r.Devices
+	}
+	rules, err := devices.Rules(config, m.cfg.Devices)
+	if err != nil {
+		return err
+	}
+	lines, err := devices.Lines(rules)
+	if err != nil {
+		return err
+	}
+	d, err := g.open()
+	if err != nil {
+		return err
+	}
+	if !m.fresh {
+		if lines, err = change(d, rules, lines); err != nil {
+			return err
+		}
+	}
+	err = writeDevices(d, lines)
+	// The kernel lets only the host's root change device rules.
+	if m.cfg.Rootless && denied(err) {
+		return nil
+	}
+	return err
+}
+
+// change returns the writes for a cgroup in use: those that differ from what it
+// holds, so that no process loses a device for a moment, and because a cgroup with
+// children cannot be reset by "a". Where the present exceptions cannot be known it
+// returns lines.
+func change(d *cgfile.Dir, rules []devices.Rule, lines []devices.Line) ([]devices.Line, error) {
+	text, err := d.Read("devices.list")
+	if err != nil {
+		return nil, err
+	}
+	now, known, err := devices.ParseList(text)
+	if err != nil {
+		return nil, err
+	}
+	want, err := devices.Resolve(rules)
+	if err != nil {
+		return nil, err
+	}
+	if !known || now.Allow != want.Allow {
+		return lines, nil
+	}
+	return devices.Change(now, want), nil
+}
+
+// writeDevices writes the lines in order, each run of the same kind through one fd.
+func writeDevices(d *cgfile.Dir, lines []devices.Line) error {
+	run := make([]string, 0, len(lines))
+	for i := 0; i < len(lines); {
+		allow := lines[i].Allow
+		run = run[:0]
+		for ; i < len(lines) && lines[i].Allow == allow; i++ {
+			run = append(run, lines[i].Text)
+		}
+		file := "devices.deny"
+		if allow {
+			file = "devices.allow"
+		}
+		if err := d.WriteLines(file, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}

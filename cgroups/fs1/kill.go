@@ -1,0 +1,71 @@
+package fs1
+
+import (
+	"berth/cgroups"
+	"berth/cgroups/cgfile"
+)
+
+// Kill sends SIGKILL to every process; see cgroups.Manager.
+func (m *Manager) Kill() error {
+	if len(m.groups) == 0 {
+		return cgroups.ErrNoCgroup
+	}
+	return cgfile.KillAll(m.Pids, func(frozen bool) {
+		g := m.find("freezer")
+		if g == nil {
+			return
+		}
+		// A cgroup that does not freeze is killed all the same, in more rounds; one
+		// that is gone has nothing to freeze.
+		if d, err := g.open(); err == nil {
+			_ = setFrozen(d, frozen, unstickAfter)
+		}
+	})
+}
+
+// Pids lists the processes of the cgroup and its children; a removed one has none.
+// Every process is in all hierarchies, so one is read: that of the freezer when it
+// is there, or else the first.
+func (m *Manager) Pids() ([]int, error) {
+	if len(m.groups) == 0 {
+		return nil, cgroups.ErrNoCgroup
+	}
+	g := m.find("freezer")
+	if g == nil {
+		g = m.groups[0]
+	}
+	d, err := g.open()
+	if err == nil {
+		var pids []int
+		if pids, err = d.AllPids(); err == nil {
+			return pids, nil
+		}
+	}
+	if gone(err) {
+		return nil, nil
+	}
+	return nil, err
+}
+
+// OOMKills returns how often the kernel killed a process for this cgroup's limit.
+func (m *Manager) OOMKills() (uint64, error) {
+	g := m.find("memory")
+	if g == nil {
+		return 0, nil
+	}
+	d, err := g.open()
+	if err != nil {
+		return 0, err
+	}
+	return d.ReadKey("memory.oom_control", "oom_kill")
+}
+
+// Destroy removes the directories; see cgroups.Manager.
+func (m *Manager) Destroy() error {
+	m.closeDirs()
+	paths := make([]string, len(m.groups))
+	for i, g := range m.groups {
+		paths[i] = g.path
+	}
+	return cgfile.RemoveAll(paths)
+}

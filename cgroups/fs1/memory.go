@@ -1,0 +1,186 @@
+package fs1
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"berth/cgroups/cgfile"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	memLimit = "memory.limit_in_bytes"
+	memSwap  = "memory.memsw.limit_in_bytes"
+	memUsage = "memory.usage_in_bytes"
+)
+
+func askedMemory(r *specs.LinuxResources) string {
+	m := r.Memory
+	switch {
+	case m == nil:
+		return ""
+	case value(m.Limit) != 0:
+		return "linux.resources.memory.limit"
+	case value(m.Swap) != 0:
+		return "linux.resources.memory.swap"
+	case value(m.Reservation) != 0:
+		return "linux.resources.memory.reservation"
+	case value(m.KernelTCP) != 0:
+		return "linux.resources.memory.kernelTCP"
+	case wantsSwappiness(m):
+		return "linux.resources.memory.swappiness"
+	case value(m.UseHierarchy):
+		return "linux.resources.memory.useHierarchy"
+	case value(m.DisableOOMKiller):
+		return "linux.resources.memory.disableOOMKiller"
+	}
+	return ""
+}
+
+// wantsSwappiness: engines write -1, which an unsigned field holds as 2^64-1, for
+// "unchanged".
+func wantsSwappiness(m *specs.LinuxMemory) bool {
+	return m.Swappiness != nil && *m.Swappiness != math.MaxUint64
+}
+
+func setMemory(d *cgfile.Dir, r *specs.LinuxResources) error {
+	m := r.Memory
+	if m == nil {
+		return nil
+	}
+	if err := setHierarchy(d, m); err != nil {
+		return err
+	}
+	if err := setLimits(d, m); err != nil {
+		return err
+	}
+	if v := value(m.Reservation); v != 0 {
+		if err := d.WriteInt("memory.soft_limit_in_bytes", v); err != nil {
+			return err
+		}
+	}
+	if v := value(m.KernelTCP); v != 0 {
+		if err := d.WriteInt("memory.kmem.tcp.limit_in_bytes", v); err != nil {
+			return err
+		}
+	}
+	if wantsSwappiness(m) {
+		if *m.Swappiness > 100 {
+			return fmt.Errorf("linux.resources.memory.swappiness: %d is not between 0 and 100", *m.Swappiness)
+		}
+		if err := d.WriteUint("memory.swappiness", *m.Swappiness); err != nil {
+			return err
+		}
+	}
+	return setOOMControl(d, m)
+}
+
+// setHierarchy: kernels since v5.11 account hierarchically always.
+func setHierarchy(d *cgfile.Dir, m *specs.LinuxMemory) error {
+	if m.UseHierarchy == nil {
+		return nil
+	}
+	want := "0"
+	if *m.UseHierarchy {
+		want = "1"
+	}
+	if have, err := d.Read("memory.use_hierarchy"); err == nil && have == want {
+		return nil
+	}
+	return d.Write("memory.use_hierarchy", want)
+}
+
+// setOOMControl writes when the file does not say so already: "0" is refused while
+// the cgroup has children.
+func setOOMControl(d *cgfile.Dir, m *specs.LinuxMemory) error {
+	if m.DisableOOMKiller == nil {
+		return nil
+	}
+	have, err := d.ReadKey("memory.oom_control", "oom_kill_disable")
+	if err != nil {
+		return err
+	}
+	if (have == 1) == *m.DisableOOMKiller {
+		return nil
+	}
+	return d.WriteUint("memory.oom_control", 1-have)
+}
+
+// setLimits writes memory and memory+swap in the order that keeps the kernel's
+// rule memory <= memory+swap true at every moment.
+func setLimits(d *cgfile.Dir, m *specs.LinuxMemory) error {
+	limit, swap := value(m.Limit), value(m.Swap)
+	if limit == 0 && swap == 0 {
+		return nil
+	}
+	if limit > 0 && swap > 0 && swap < limit {
+		return fmt.Errorf("linux.resources.memory.swap: %d is memory plus swap and cannot be less than the limit %d", swap, limit)
+	}
+	if value(m.CheckBeforeUpdate) && limit > 0 {
+		if err := roomFor(d, limit); err != nil {
+			return err
+		}
+	}
+	if limit < 0 && swap == 0 && d.Exists(memSwap) {
+		swap = -1 // unlimited memory within limited swap makes no sense
+	}
+	if limit == 0 {
+		return writeSwap(d, swap)
+	}
+	if swap == 0 {
+		return writeLimit(d, limit)
+	}
+	now, err := d.ReadUint(memLimit)
+	if err != nil {
+		return err
+	}
+	if swap < 0 || now < uint64(swap) {
+		if err := writeSwap(d, swap); err != nil {
+			return err
+		}
+		return writeLimit(d, limit)
+	}
+	if err := writeLimit(d, limit); err != nil {
+		return err
+	}
+	return writeSwap(d, swap)
+}
+
+func writeLimit(d *cgfile.Dir, limit int64) error {
+	err := d.WriteInt(memLimit, limit)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	usage, uerr := d.ReadUint(memUsage)
+	peak, perr := d.ReadUint("memory.max_usage_in_bytes")
+	if uerr != nil || perr != nil {
+		return err
+	}
+	return fmt.Errorf("%w: the container uses %d bytes (peak %d)", err, usage, peak)
+}
+
+func writeSwap(d *cgfile.Dir, swap int64) error {
+	err := d.WriteInt(memSwap, swap)
+	if missing(err) {
+		if swap < 0 {
+			return nil // without swap accounting nothing limits it
+		}
+		return fmt.Errorf("linux.resources.memory.swap cannot be applied: %w (swap accounting is off: boot with swapaccount=1)", err)
+	}
+	return err
+}
+
+// roomFor refuses a limit below the present usage.
+func roomFor(d *cgfile.Dir, limit int64) error {
+	usage, err := d.ReadUint(memUsage)
+	if err != nil {
+		return err
+	}
+	if usage > uint64(limit) {
+		return fmt.Errorf("memory limit %d is below what the container uses: %d bytes", limit, usage)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package fs1
+
+import (
+	"strconv"
+
+	"berth/cgroups/cgfile"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func askedNetCls(r *specs.LinuxResources) string {
+	if r.Network == nil || value(r.Network.ClassID) == 0 {
+		return ""
+	}
+	return "linux.resources.network.classID"
+}
+
+func setNetCls(d *cgfile.Dir, r *specs.LinuxResources) error {
+	if askedNetCls(r) == "" {
+		return nil
+	}
+	return d.WriteUint("net_cls.classid", uint64(*r.Network.ClassID))
+}
+
+func askedNetPrio(r *specs.LinuxResources) string {
+	if r.Network == nil || len(r.Network.Priorities) == 0 {
+		return ""
+	}
+	return "linux.resources.network.priorities"
+}
+
+// setNetPrio names interfaces of the caller's network namespace.
+func setNetPrio(d *cgfile.Dir, r *specs.LinuxResources) error {
+	if r.Network == nil {
+		return nil
+	}
+	for _, p := range r.Network.Priorities {
+		if err := d.Write("net_prio.ifpriomap", p.Name+" "+strconv.FormatUint(uint64(p.Priority), 10)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
