@@ -13,6 +13,8 @@ import (
 type Runtime struct {
 	// Root holds a directory per container.
 	Root string
+	// StickyRoot gives Root the sticky bit when it is made (below XDG_RUNTIME_DIR).
+	StickyRoot bool
 	// CgroupDriver is "cgroupfs", "systemd" or "disabled".
 	CgroupDriver string
 	// Rootless ignores missing permissions for cgroups.

@@ -16,7 +16,6 @@ type Dir struct {
 	Path string
 
 	fd, rootFD int
-	locked     bool
 }
 
 // FD is the directory's file descriptor, close-on-exec; the Dir owns it.
@@ -24,7 +23,7 @@ func (d *Dir) FD() int { return d.fd }
 
 // Close unlocks the directory and gives its file descriptors back.
 func (d *Dir) Close() error {
-	d.fd, d.rootFD, d.locked = closeFD(d.fd), closeFD(d.rootFD), false
+	d.fd, d.rootFD = closeFD(d.fd), closeFD(d.rootFD)
 	return nil
 }
 
@@ -69,6 +68,5 @@ func (d *Dir) lockedNow(err error) error {
 	if st.Nlink == 0 {
 		return ErrNotExist
 	}
-	d.locked = true
 	return nil
 }

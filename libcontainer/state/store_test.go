@@ -28,19 +28,12 @@ func create(t *testing.T, s Store, id string) *Dir {
 	if err := d.Save(&State{ID: id, PID: 1}); err != nil {
 		t.Fatal(err)
 	}
-	closeDir(t, d)
+	d.Close()
 	if d, err = s.Open(id); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { closeDir(t, d) })
+	t.Cleanup(d.Close)
 	return d
-}
-
-func closeDir(t *testing.T, d *Dir) {
-	t.Helper()
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
 }
 
 func mode(t *testing.T, path string) os.FileMode {
@@ -58,7 +51,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeDir(t, d)
+	defer d.Close()
 	want := State{ID: "web", Bundle: "/b", Created: time.Unix(5, 6).UTC(), Annotations: map[string]string{"a": "b"}}
 	if err := d.Save(&want); err != nil {
 		t.Fatal(err)
@@ -108,7 +101,7 @@ func TestOneCreateWins(t *testing.T) {
 			switch {
 			case err == nil:
 				won.Add(1)
-				closeDir(t, d)
+				d.Close()
 			case !errors.Is(err, ErrExist):
 				t.Error(err)
 			}
@@ -133,7 +126,7 @@ func TestCreateRacesRemove(t *testing.T) {
 				if errors.Is(err, ErrExist) {
 					if d, err = s.Open("web"); err == nil {
 						if err = d.Lock(); err != nil {
-							closeDir(t, d)
+							d.Close()
 						}
 					}
 				} else if err == nil {
@@ -154,7 +147,7 @@ func TestCreateRacesRemove(t *testing.T) {
 				if err := errors.Join(err, d.Remove()); err != nil {
 					t.Error(err)
 				}
-				closeDir(t, d)
+				d.Close()
 			}
 		})
 	}
@@ -201,7 +194,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeDir(t, b)
+	defer b.Close()
 	if err := a.Lock(); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +206,7 @@ func TestLock(t *testing.T) {
 	if err := a.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	closeDir(t, a)
+	a.Close()
 	if err := <-locked; !errors.Is(err, ErrNotExist) {
 		t.Errorf("lock of a removed container: %v", err)
 	}
@@ -241,7 +234,7 @@ func TestLeftovers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer closeDir(t, d)
+			defer d.Close()
 			if name != "none" {
 				err = os.WriteFile(d.Path+"/"+StateFile, []byte(content), 0o600)
 			}
@@ -319,9 +312,10 @@ func BenchmarkList1000(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := errors.Join(d.Save(&State{ID: d.ID, PID: os.Getpid(), StartTime: self}), d.Close()); err != nil {
+		if err := d.Save(&State{ID: d.ID, PID: os.Getpid(), StartTime: self}); err != nil {
 			b.Fatal(err)
 		}
+		d.Close()
 	}
 	for b.Loop() {
 		entries, _, err := s.List()

@@ -1,0 +1,141 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"berth/internal/linux"
+	"berth/libcontainer/state"
+)
+
+// How long delete waits for a killed init to end, and for another berth to let go
+// of a container whose init was killed.
+const (
+	killWait = 10 * time.Second
+	lockWait = 10 * time.Second
+)
+
+// Delete removes a container that has stopped, or was never started. force kills
+// one that runs, clears what a killed create left behind, and is content when
+// there is nothing.
+func (rt *Runtime) Delete(id string, force bool) error {
+	dir, err := rt.store().Open(id)
+	if err == nil {
+		defer dir.Close()
+		err = rt.deleteDir(dir, force)
+	}
+	if force && errors.Is(err, state.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (rt *Runtime) deleteDir(dir *state.Dir, force bool) error {
+	if err := rt.lockToDelete(dir, force); err != nil {
+		return err
+	}
+	st, err := dir.Load()
+	var incomplete *state.IncompleteError
+	if force && errors.As(err, &incomplete) {
+		rt.Log.Warnf("removed the rest of an unfinished create: %v", incomplete.Err)
+		return dir.Remove()
+	}
+	if err != nil {
+		return err
+	}
+	c := &opened{rt: rt, dir: dir, state: st}
+	if !force {
+		if err := c.deletable(); err != nil {
+			return err
+		}
+	}
+	if err := c.end(); err != nil {
+		return fmt.Errorf("delete %s: %w", st.ID, err)
+	}
+	return c.destroy()
+}
+
+// lockToDelete takes the lock. With force it does not wait for ever: whoever holds
+// the lock, a create or start with a hook that hangs, is relieved of the init
+// process and then has a bounded time to give up.
+func (rt *Runtime) lockToDelete(dir *state.Dir, force bool) error {
+	if !force {
+		return dir.Lock()
+	}
+	err := dir.LockFor(0)
+	if !errors.Is(err, state.ErrBusy) {
+		return err
+	}
+	if st, err := dir.Load(); err == nil {
+		c := &opened{rt: rt, dir: dir, state: st}
+		if err := c.signalInit(syscall.SIGKILL); err != nil && !errors.Is(err, ErrNotRunning) {
+			return fmt.Errorf("delete %s: %w", st.ID, err)
+		}
+	}
+	return dir.LockFor(lockWait)
+}
+
+// deletable says what runc says: a created container goes with its init, one that
+// runs stays.
+func (c *opened) deletable() error {
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	if status != state.Stopped && status != state.Created {
+		return fmt.Errorf("cannot delete container %s that is not stopped: %s", c.state.ID, status)
+	}
+	return nil
+}
+
+// end kills what is left of the container and waits for its init.
+func (c *opened) end() error {
+	if !c.state.PrivatePIDNS || c.state.PID == 0 {
+		// Processes that outlived their init, or an init whose create was killed
+		// before it could write its pid down.
+		if _, err := c.killCgroup(); err != nil {
+			return err
+		}
+	}
+	pidfd, err := c.openInit()
+	if errors.Is(err, ErrNotRunning) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(pidfd) //nolint:errcheck // a pidfd has nothing to lose
+	if err := sendSignal(pidfd, syscall.SIGKILL); err != nil && !errors.Is(err, ErrNotRunning) {
+		return err
+	}
+	if err := c.thaw(); err != nil {
+		return err
+	}
+	events, err := linux.Poll(pidfd, int(killWait/time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("wait for process %d: %w", c.state.PID, err)
+	}
+	if events == 0 {
+		return fmt.Errorf("process %d is still there %v after SIGKILL", c.state.PID, killWait)
+	}
+	return nil
+}
+
+// destroy removes the cgroup, runs the poststop hooks and forgets the container,
+// in this order: killed at any point, it can be called again.
+func (c *opened) destroy() error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	if err := m.Destroy(); err != nil && !noCgroup(err) {
+		return fmt.Errorf("delete %s: %w", c.state.ID, err)
+	}
+	if err := c.poststop(); err != nil {
+		// The spec: log a warning, the rest of the hooks and of the deletion go on.
+		c.rt.Log.Warn(err.Error())
+	}
+	return c.dir.Remove()
+}

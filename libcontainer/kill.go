@@ -1,0 +1,191 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"berth/cgroups"
+	"berth/internal/linux"
+	"berth/libcontainer/state"
+)
+
+// KillOptions are the arguments of kill.
+type KillOptions struct {
+	ID     string
+	Signal syscall.Signal
+	// All signals every process of the container, and is content with one that has
+	// stopped.
+	All bool
+}
+
+// Kill sends a signal to the container's init process. SIGKILL reaches every
+// process: the kernel kills the others with the init of a pid namespace, and
+// without one the whole cgroup is killed. It does not lock: a stop must get through
+// while a start or a hook hangs.
+func (rt *Runtime) Kill(o KillOptions) error {
+	c, err := rt.open(o.ID)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	switch {
+	case o.Signal == syscall.SIGKILL && !c.state.PrivatePIDNS:
+		err = c.killAll()
+	case o.All:
+		err = c.signalAll(o.Signal)
+	default:
+		err = c.signalInit(o.Signal)
+	}
+	if o.All && errors.Is(err, ErrNotRunning) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, ErrNotRunning) {
+		return fmt.Errorf("kill %s: %w", o.ID, err)
+	}
+	return err
+}
+
+// signalInit signals the init process, and thaws the container for a SIGKILL,
+// which a cgroup frozen by v1 would hold back.
+func (c *opened) signalInit(sig syscall.Signal) error {
+	pidfd, err := c.openInit()
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(pidfd) //nolint:errcheck // a pidfd has nothing to lose
+	if err := sendSignal(pidfd, sig); err != nil {
+		return err
+	}
+	if sig == syscall.SIGKILL {
+		return c.thaw()
+	}
+	return nil
+}
+
+// openInit returns a pidfd of the init process, or ErrNotRunning. Between state
+// file and pidfd_open the number may have gone to another process: the start time
+// is compared while the pidfd keeps the number taken.
+func (c *opened) openInit() (int, error) {
+	if c.state.PID == 0 {
+		return -1, ErrNotRunning
+	}
+	pidfd, err := linux.PidfdOpen(c.state.PID)
+	if errors.Is(err, syscall.ESRCH) {
+		return -1, ErrNotRunning
+	}
+	if err != nil {
+		return -1, fmt.Errorf("open process %d: %w", c.state.PID, err)
+	}
+	if !state.Alive(c.state.PID, c.state.StartTime) {
+		return -1, errors.Join(ErrNotRunning, syscall.Close(pidfd))
+	}
+	return pidfd, nil
+}
+
+func sendSignal(pidfd int, sig syscall.Signal) error {
+	err := linux.PidfdSendSignal(pidfd, int(sig))
+	if errors.Is(err, syscall.ESRCH) {
+		return ErrNotRunning
+	}
+	return err
+}
+
+func (c *opened) thaw() error {
+	if frozen, err := c.frozen(); !frozen || err != nil {
+		return err
+	}
+	return c.freeze(false)
+}
+
+// killAll kills every process of a container that shares the host's pid
+// namespace, also when its init is dead already. ErrNotRunning when there was none.
+func (c *opened) killAll() error {
+	left, err := c.killCgroup()
+	if err != nil {
+		return err
+	}
+	// Init again by its pidfd: it may have been moved out of the cgroup, or have none.
+	err = c.signalInit(syscall.SIGKILL)
+	if left && errors.Is(err, ErrNotRunning) {
+		return nil
+	}
+	return err
+}
+
+// killCgroup kills what is in the cgroup and tells whether there was anything.
+func (c *opened) killCgroup() (bool, error) {
+	m, err := c.manager()
+	if err != nil {
+		return false, err
+	}
+	pids, err := m.Pids()
+	if noCgroup(err) || (err == nil && len(pids) == 0) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	err = m.Kill()
+	if noCgroup(err) {
+		return false, nil
+	}
+	return true, err
+}
+
+// signalAll signals every process in the cgroup, or just init without one.
+func (c *opened) signalAll(sig syscall.Signal) error {
+	m, err := c.manager()
+	if err != nil {
+		return err
+	}
+	pids, err := m.Pids()
+	if noCgroup(err) || (err == nil && len(pids) == 0) {
+		return c.signalInit(sig)
+	}
+	if err != nil {
+		return err
+	}
+	pidfds := openProcesses(pids)
+	defer closeProcesses(pidfds)
+	// Whoever is still in the cgroup now that its number is pinned was in it when it
+	// was pinned: no process of the host that got a number meanwhile is hit.
+	if pids, err = m.Pids(); err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		pidfd, ok := pidfds[pid]
+		if !ok {
+			continue
+		}
+		if err := sendSignal(pidfd, sig); err != nil && !errors.Is(err, ErrNotRunning) {
+			return fmt.Errorf("process %d: %w", pid, err)
+		}
+	}
+	if sig == syscall.SIGKILL {
+		return c.thaw()
+	}
+	return nil
+}
+
+// openProcesses returns pidfds by pid; processes that are gone are left out.
+func openProcesses(pids []int) map[int]int {
+	pidfds := make(map[int]int, len(pids))
+	for _, pid := range pids {
+		if pidfd, err := linux.PidfdOpen(pid); err == nil {
+			pidfds[pid] = pidfd
+		}
+	}
+	return pidfds
+}
+
+func closeProcesses(pidfds map[int]int) {
+	for _, pidfd := range pidfds {
+		_ = syscall.Close(pidfd) // a pidfd has nothing to lose
+	}
+}
+
+// noCgroup tells errors apart that mean that no process can be in the cgroup.
+func noCgroup(err error) bool {
+	return errors.Is(err, cgroups.ErrNoCgroup) || errors.Is(err, syscall.ENOENT)
+}
