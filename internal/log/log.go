@@ -142,3 +142,6 @@ func writeAll(fd int, p []byte) {
 		p = p[n:]
 	}
 }
+
+// Debugging tells whether debug notes are written: some cost time to collect.
+func (l *Logger) Debugging() bool { return l.opts.Debug }

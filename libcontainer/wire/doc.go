@@ -23,3 +23,6 @@
 //
 // Runs: on both sides. Imports nothing that syscall does not import.
 package wire
+
+// InitName is argv[0] of the init stage; argv[1] is the number of the socket's fd.
+const InitName = "berth-init"

@@ -1,0 +1,49 @@
+package boot
+
+import (
+	"syscall"
+
+	"berth/internal/linux"
+	"berth/libcontainer/lsm"
+)
+
+// newSession makes the process a session leader, so that it can take a terminal
+// and signals of the caller's terminal do not reach it. EPERM: it leads one.
+func (s *stage) newSession() error {
+	if _, err := syscall.Setsid(); err != nil && err != syscall.EPERM {
+		return linux.Wrap("setsid", err)
+	}
+	return nil
+}
+
+// joinKeyring gives the container a session keyring of its own and lets its owner
+// search it (keyctl(2)). Kernels and outer sandboxes without keyrings are fine:
+// then there is nothing to keep apart.
+func (s *stage) joinKeyring() error {
+	if s.plan.KeyringName == "" {
+		return nil
+	}
+	if s.plan.KeyringLabel != "" {
+		if err := lsm.KeyringLabel(s.plan.KeyringLabel); err != nil {
+			return err
+		}
+	}
+	id, err := linux.KeyctlJoinSession(s.plan.KeyringName)
+	switch err {
+	case nil:
+	case syscall.ENOSYS, syscall.EPERM, syscall.EACCES, syscall.EDQUOT:
+		s.warn("session keyring " + s.plan.KeyringName + " not joined: " + err.Error())
+		return nil
+	default:
+		return linux.Wrap("join session keyring "+s.plan.KeyringName, err)
+	}
+	const (
+		keyctlSetperm  = 5
+		possessorAll   = 0x3f << 24
+		userSearchView = 0x8<<16 | 0x1<<16
+	)
+	if _, err := linux.Keyctl(keyctlSetperm, uintptr(id), possessorAll|userSearchView); err != nil && err != syscall.EACCES {
+		return linux.Wrap("set permissions of session keyring "+s.plan.KeyringName, err)
+	}
+	return nil
+}

@@ -1,0 +1,318 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"berth/cgroups"
+	"berth/cgroups/manager"
+	"berth/internal/cleanup"
+	"berth/libcontainer/configs"
+	"berth/libcontainer/hooks"
+	"berth/libcontainer/launch"
+	"berth/libcontainer/state"
+	"berth/libcontainer/wire"
+	"berth/seccomp"
+	"berth/specconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Create makes a container that stands and waits to be started; the init stage
+// lives on as a child of the caller's subreaper. On an error nothing is left.
+func (rt *Runtime) Create(o CreateOptions) error {
+	cfg, doc, err := rt.configure(o)
+	if err != nil {
+		return err
+	}
+	if err := checkConsole(cfg.Terminal, o.ConsoleSocket, true); err != nil {
+		return err
+	}
+	console := -1
+	if o.ConsoleSocket != "" {
+		if console, err = connectUnix(o.ConsoleSocket); err != nil {
+			return fmt.Errorf("console socket %s: %w", o.ConsoleSocket, err)
+		}
+		defer unix.Close(console)
+	}
+	c, err := rt.build(o, cfg, doc, buildOptions{console: console, listen: true})
+	if err != nil {
+		return err
+	}
+	c.child.Close()
+	return c.dir.Close()
+}
+
+// configure reads the bundle and refuses whatever can be refused before anything
+// has changed.
+func (rt *Runtime) configure(o CreateOptions) (*configs.Config, *specconv.Document, error) {
+	if err := specconv.ValidateID(o.ID); err != nil {
+		return nil, nil, err
+	}
+	bundle, err := filepath.Abs(o.Bundle)
+	if err != nil {
+		return nil, nil, fmt.Errorf("bundle %s: %w", o.Bundle, err)
+	}
+	doc, err := specconv.Load(bundle, o.ConfigFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	rt.Log.Debugf("container %s: bundle %s", o.ID, bundle)
+	cfg, err := specconv.Convert(doc, specconv.Options{
+		ID:           o.ID,
+		Bundle:       bundle,
+		Debug:        rt.Log.Debugging(),
+		NoPivot:      o.NoPivot,
+		NoNewKeyring: o.NoNewKeyring,
+		CgroupDriver: rt.CgroupDriver,
+		Rootless:     rt.Rootless,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, w := range cfg.Warnings {
+		rt.Log.Warn(w)
+	}
+	for _, n := range cfg.Notes {
+		rt.Log.Debug(n)
+	}
+	if err := checkPreserveFDs(o.PreserveFDs); err != nil {
+		return nil, nil, err
+	}
+	cfg.Plan.PreserveFDs = o.PreserveFDs + passListenFDs(&cfg.Plan.Process)
+	return cfg, doc, nil
+}
+
+// checkConsole enforces who may have a terminal: a workload that outlives berth
+// needs somebody else to hold its pty.
+func checkConsole(terminal bool, socket string, detach bool) error {
+	switch {
+	case terminal && detach && socket == "":
+		return errors.New("cannot allocate tty if berth will detach without setting console socket")
+	case socket != "" && !(terminal && detach):
+		return errors.New("cannot use console socket if berth will not detach or allocate tty")
+	}
+	return nil
+}
+
+// buildOptions are what create and run want differently.
+type buildOptions struct {
+	// console is the connected socket that takes the pty; -1: no terminal.
+	console int
+	// listen makes the init stage wait on the start socket.
+	listen bool
+}
+
+// build makes the container up to the point where it waits to be started.
+func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Document, b buildOptions) (_ *container, err error) {
+	c := &container{opened: opened{rt: rt}, cfg: cfg}
+	if len(cfg.Seccomp) > 0 {
+		if err := rt.loadFilter(cfg.Seccomp, &cfg.Plan.Process); err != nil {
+			return nil, err
+		}
+	}
+	if c.mgr, err = manager.New(cfg.Cgroup); err != nil {
+		return nil, err
+	}
+	var undo cleanup.Stack
+	defer undo.Run()
+
+	if c.dir, err = rt.store().Create(cfg.ID); err != nil {
+		return nil, err
+	}
+	undo.Add(func() {
+		rt.logError(c.dir.Remove())
+		rt.logError(c.dir.Close())
+	})
+	// The record of where the cgroup will be comes first: killed from here on,
+	// berth leaves nothing that delete --force cannot find.
+	c.state = newState(cfg, c.mgr.Record())
+	if err := c.dir.SaveConfig(doc.Data); err != nil {
+		return nil, err
+	}
+	if err := c.dir.Save(c.state); err != nil {
+		return nil, err
+	}
+	if err := offerNotify(c.dir, cfg); err != nil {
+		return nil, err
+	}
+	undo.Add(func() { rt.logError(c.mgr.Destroy()) })
+	if err := c.limit(); err != nil {
+		return nil, err
+	}
+	if err := rt.launch(c, b, &undo); err != nil {
+		return nil, rt.explain(c, err)
+	}
+	if err := c.record(o); err != nil {
+		return nil, err
+	}
+	undo.Release()
+	return c, nil
+}
+
+// loadFilter compiles the seccomp profile, or finds it compiled.
+func (rt *Runtime) loadFilter(profile json.RawMessage, to *wire.Process) error {
+	p, err := seccomp.Cached(profile, seccompCache())
+	if err != nil {
+		return err
+	}
+	for _, n := range p.Notes {
+		rt.Log.Debug(n)
+	}
+	if p.Notify {
+		return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is not supported yet")
+	}
+	to.SeccompFilter, to.SeccompFlags = p.Filter, p.Flags
+	return nil
+}
+
+// seccompCache is where compiled profiles are kept; empty: nowhere.
+func seccompCache() string {
+	if os.Geteuid() == 0 {
+		return "/var/cache/berth/seccomp"
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return dir + "/berth/seccomp"
+}
+
+func newState(cfg *configs.Config, rec cgroups.Record) *state.State {
+	s := &state.State{
+		ID:          cfg.ID,
+		OCIVersion:  cfg.OCIVersion,
+		Bundle:      cfg.Bundle,
+		Rootfs:      cfg.Plan.Rootfs.Path,
+		Created:     time.Now().UTC(),
+		Owner:       os.Geteuid(),
+		Annotations: cfg.Annotations,
+		Cgroup:      rec,
+		Rootless:    cfg.Rootless,
+	}
+	for _, ns := range cfg.Namespaces {
+		s.Namespaces |= uint64(ns.Type)
+		s.UserNS = s.UserNS || ns.Type == unix.CLONE_NEWUSER
+		s.PrivatePIDNS = s.PrivatePIDNS || ns.Type == unix.CLONE_NEWPID && ns.Path == ""
+	}
+	return s
+}
+
+// limit makes the cgroup and writes the limits.
+func (c *container) limit() error {
+	if err := c.mgr.Create(); err != nil {
+		return err
+	}
+	return c.mgr.Set(c.cfg.Cgroup.Resources)
+}
+
+// launch starts the init stage and leads it to Ready.
+func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) error {
+	join, err := c.mgr.OpenJoin(nil)
+	if err != nil {
+		return err
+	}
+	defer closeJoin(join)
+	listener := -1
+	if b.listen {
+		if listener, err = listenStart(c.dir); err != nil {
+			return err
+		}
+		defer unix.Close(listener)
+	}
+	cfg := c.cfg
+	cfg.Plan.HostHooks = len(cfg.Hooks.Prestart)+len(cfg.Hooks.CreateRuntime) > 0
+	o := launch.Options{
+		Plan:        &cfg.Plan,
+		Namespaces:  cfg.Namespaces,
+		UIDMappings: cfg.UIDMappings,
+		GIDMappings: cfg.GIDMappings,
+		IDMapMounts: cfg.IDMapMounts,
+		TimeOffsets: cfg.TimeOffsets,
+		Cgroup:      join,
+		AddToCgroup: c.mgr.Add,
+		Listener:    listener,
+		Console:     b.console,
+		Sealed:      holdsSysAdmin(cfg),
+	}
+	if len(cfg.Plan.CreateContainerHooks)+len(cfg.Plan.StartContainerHooks) > 0 {
+		o.HookState = func(pid int) string {
+			c.state.PID = pid
+			return c.hookState("@STATUS@")
+		}
+	}
+	if c.child, err = launch.Start(o); err != nil {
+		return err
+	}
+	hooked := false
+	undo.Add(func() {
+		c.child.Kill()
+		if hooked {
+			rt.logError(hooks.RunEvery("poststop", cfg.Hooks.Poststop, c.hookState(state.Stopped)))
+		}
+	})
+	runtimeHooks := func() error {
+		hooked = true
+		c.state.PID = c.child.PID
+		st := c.hookState(state.Creating)
+		if err := hooks.RunAll("prestart", cfg.Hooks.Prestart, st); err != nil {
+			return err
+		}
+		return hooks.RunAll("createRuntime", cfg.Hooks.CreateRuntime, st)
+	}
+	return c.child.UntilReady(runtimeHooks, rt.Log.Warn)
+}
+
+// record writes down who the container's process is, tells whoever asked, and
+// lets the init stage go on to wait for start.
+func (c *container) record(o CreateOptions) error {
+	start, err := state.StartTime(c.child.PID)
+	if err != nil {
+		return fmt.Errorf("start time of the container process: %w", err)
+	}
+	c.state.PID, c.state.StartTime = c.child.PID, start
+	if err := c.dir.Save(c.state); err != nil {
+		return err
+	}
+	if err := sendPidfd(o.PidfdSocket, c.child.PID); err != nil {
+		return err
+	}
+	if err := writePIDFile(o.PIDFile, c.child.PID); err != nil {
+		return err
+	}
+	return c.child.Proceed()
+}
+
+// explain adds to an init stage that was killed what only the cgroup knows.
+func (rt *Runtime) explain(c *container, err error) error {
+	if !errors.Is(err, launch.ErrKilled) {
+		return err
+	}
+	if n, e := c.mgr.OOMKills(); e == nil && n > 0 {
+		return fmt.Errorf("%w: out of memory, linux.resources.memory.limit is too small to start in", err)
+	}
+	return err
+}
+
+func closeJoin(j *cgroups.Join) {
+	if j == nil {
+		return
+	}
+	for _, fd := range j.Tasks {
+		unix.Close(fd)
+	}
+	if j.Dir >= 0 {
+		unix.Close(j.Dir)
+	}
+}
+
+// logError keeps errors of an undo step, which must not hide the one that caused it.
+func (rt *Runtime) logError(err error) {
+	if err != nil {
+		rt.Log.Warn("clean up: " + err.Error())
+	}
+}

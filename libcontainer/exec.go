@@ -1,0 +1,267 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"berth/libcontainer/configs"
+	"berth/libcontainer/launch"
+	"berth/libcontainer/state"
+	"berth/libcontainer/wire"
+	"berth/specconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+var errNoProcess = errors.New("cannot start a container without a process: config.json has no process")
+
+// Exec runs a further process in a container. In the foreground it returns the
+// exit code as a shell gives it, detached 0 once the process runs.
+func (rt *Runtime) Exec(id string, o ExecOptions) (int, error) {
+	c, err := rt.open(id)
+	if err != nil {
+		return -1, err
+	}
+	defer c.close()
+	if err := c.enterable(o.IgnorePaused); err != nil {
+		return -1, err
+	}
+	p, doc, err := c.execProcess(&o)
+	if err != nil {
+		return -1, err
+	}
+	if err := checkConsole(p.Terminal, o.ConsoleSocket, o.Detach); err != nil {
+		return -1, err
+	}
+	if err := checkPreserveFDs(o.PreserveFDs); err != nil {
+		return -1, err
+	}
+	plan, err := rt.execPlan(c, p, doc, &o)
+	if err != nil {
+		return -1, err
+	}
+	term, err := openTerminal(p.Terminal, o.Detach, o.ConsoleSocket)
+	if err != nil {
+		return -1, err
+	}
+	defer term.close()
+	var fg *launch.Foreground
+	if !o.Detach {
+		fg = launch.NewForeground(term.tty)
+		defer fg.Stop()
+	}
+	child, err := rt.join(c, plan, term, o.Cgroup)
+	if err != nil {
+		return -1, err
+	}
+	if err := rt.startExec(child, term, &o); err != nil {
+		child.Kill()
+		return -1, err
+	}
+	defer child.Close()
+	if o.Detach {
+		return 0, nil
+	}
+	return fg.Wait(child)
+}
+
+// enterable refuses containers that no process can join; the sentences are runc's.
+func (c *opened) enterable(ignorePaused bool) error {
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	switch {
+	case status == state.Stopped || status == state.Creating:
+		return errors.New("cannot exec in a stopped container")
+	case status == state.Paused && !ignorePaused:
+		return errors.New("cannot exec in a paused container (use --ignore-paused to override)")
+	}
+	return nil
+}
+
+// execProcess lays the options over --process, or over the container's own process.
+func (c *opened) execProcess(o *ExecOptions) (*specs.Process, *specconv.Document, error) {
+	raw, err := c.dir.LoadConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	doc, err := specconv.Parse(state.ConfigFile, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := o.Process
+	if p == nil {
+		if p = doc.Process; p == nil {
+			p = &specs.Process{Cwd: "/"}
+		}
+		p.Terminal, p.OOMScoreAdj = false, nil
+	}
+	if err := overlay(p, o); err != nil {
+		return nil, nil, err
+	}
+	return p, doc, nil
+}
+
+func overlay(p *specs.Process, o *ExecOptions) error {
+	if len(o.Args) > 0 {
+		p.Args = o.Args
+	}
+	if o.Cwd != "" {
+		p.Cwd = o.Cwd
+	}
+	if p.Cwd == "" {
+		p.Cwd = "/"
+	}
+	p.Env = append(p.Env, o.Env...)
+	p.Terminal = p.Terminal || o.Tty
+	p.NoNewPrivileges = p.NoNewPrivileges || o.NoNewPrivs
+	if o.AppArmor != "" {
+		p.ApparmorProfile = o.AppArmor
+	}
+	if o.ProcessLabel != "" {
+		p.SelinuxLabel = o.ProcessLabel
+	}
+	if o.User != "" {
+		u, err := ParseUser(o.User)
+		if err != nil {
+			return err
+		}
+		p.User.UID, p.User.AdditionalGids = u.UID, nil
+		if u.HasGID {
+			p.User.GID = u.GID
+		}
+	}
+	p.User.AdditionalGids = append(p.User.AdditionalGids, o.AdditionalGids...)
+	if len(o.Caps) > 0 {
+		addCaps(p, o.Caps)
+	}
+	return nil
+}
+
+// addCaps leaves the inheritable set alone: what is in it would pass through
+// execve to files with inheritable capabilities (CVE-2022-29162).
+func addCaps(p *specs.Process, caps []string) {
+	if p.Capabilities == nil {
+		p.Capabilities = &specs.LinuxCapabilities{}
+	}
+	c := p.Capabilities
+	c.Bounding = append(c.Bounding, caps...)
+	c.Effective = append(c.Effective, caps...)
+	c.Permitted = append(c.Permitted, caps...)
+}
+
+// execPlan turns the process into the plan of its init stage.
+func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document, o *ExecOptions) (*wire.Plan, error) {
+	opts := specconv.ProcessOptions{Exec: true}
+	if doc.Linux != nil {
+		opts.UIDMappings, opts.GIDMappings = idMaps(doc.Linux.UIDMappings), idMaps(doc.Linux.GIDMappings)
+		opts.NoSetgroups = noSetgroups(c.state)
+	}
+	process, warnings, err := specconv.ConvertProcess(p, opts)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		rt.Log.Warn(w)
+	}
+	plan := &wire.Plan{
+		Exec:        true,
+		Process:     process,
+		UserNS:      c.state.UserNS,
+		NoSetgroups: opts.NoSetgroups,
+	}
+	plan.Terminal.Width, plan.Terminal.Height = specconv.ConsoleSize(p)
+	plan.PreserveFDs = o.PreserveFDs + passListenFDs(&plan.Process)
+	if doc.Linux != nil && len(doc.Linux.Seccomp) > 0 {
+		if err := rt.loadFilter(doc.Linux.Seccomp, &plan.Process); err != nil {
+			return nil, err
+		}
+	}
+	return plan, nil
+}
+
+// noSetgroups tells whether the kernel refuses setgroups(2) in the container's
+// user namespace: its maker had to give it up to map a single gid.
+func noSetgroups(s *state.State) bool {
+	if !s.UserNS {
+		return false
+	}
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/setgroups", s.PID))
+	return err == nil && len(data) >= 4 && string(data[:4]) == "deny"
+}
+
+// join starts the init stage in the container's namespaces and cgroup.
+func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []string) (*launch.Child, error) {
+	m, err := c.manager()
+	if err != nil {
+		return nil, err
+	}
+	sub, err := parseSubCgroups(cgroup)
+	if err != nil {
+		return nil, err
+	}
+	join, err := m.OpenJoin(sub)
+	if err != nil {
+		return nil, err
+	}
+	defer closeJoin(join)
+	pidfd, err := c.openInit()
+	if errors.Is(err, unix.ENOSYS) {
+		pidfd = -1 // before v5.3
+	} else if err != nil {
+		return nil, err
+	} else {
+		defer unix.Close(pidfd)
+	}
+	child, err := launch.Start(launch.Options{
+		Plan:        plan,
+		Target:      &launch.Target{PID: c.state.PID, Pidfd: pidfd},
+		Cgroup:      join,
+		AddToCgroup: m.Add,
+		Listener:    -1,
+		Console:     term.console,
+		Sealed:      !c.state.UserNS && sysAdmin(&plan.Process),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := child.UntilReady(nil, rt.Log.Warn); err != nil {
+		child.Kill()
+		return nil, err
+	}
+	return child, nil
+}
+
+// startExec tells whoever asked which process it is, and lets it run.
+func (rt *Runtime) startExec(child *launch.Child, term *terminal, o *ExecOptions) error {
+	if err := sendPidfd(o.PidfdSocket, child.PID); err != nil {
+		return err
+	}
+	if err := writePIDFile(o.PIDFile, child.PID); err != nil {
+		return err
+	}
+	err := child.Proceed()
+	if err == nil {
+		err = term.receive()
+	}
+	if err == nil {
+		err = child.Release(rt.Log.Warn)
+	}
+	if err != nil && o.PIDFile != "" {
+		// It names a process that never was.
+		err = errors.Join(err, os.Remove(o.PIDFile))
+	}
+	return err
+}
+
+// idMaps repeats mappings that were checked when the container was created.
+func idMaps(list []specs.LinuxIDMapping) []configs.IDMap {
+	maps := make([]configs.IDMap, len(list))
+	for i, m := range list {
+		maps[i] = configs.IDMap{Container: m.ContainerID, Host: m.HostID, Size: m.Size}
+	}
+	return maps
+}

@@ -1,0 +1,74 @@
+package libcontainer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"berth/libcontainer/hooks"
+	"berth/libcontainer/state"
+	"berth/libcontainer/wire"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// poststop runs the poststop hooks, all of them, with a state that says stopped.
+func (c *opened) poststop() error {
+	list, err := c.savedHooks("poststop")
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	return hooks.RunEvery("poststop", list, c.hookState(state.Stopped))
+}
+
+// hookState is the state document for hooks (OCI runtime spec, runtime.md, State).
+func (c *opened) hookState(status state.Status) string {
+	s := specs.State{
+		Version:     c.state.OCIVersion,
+		ID:          c.state.ID,
+		Status:      specs.ContainerState(status),
+		Bundle:      c.state.Bundle,
+		Annotations: c.state.Annotations,
+	}
+	if status != state.Stopped {
+		s.Pid = c.state.PID
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return string(data)
+}
+
+// savedHooks returns the hooks of one kind of the config.json the container was
+// created from. It decodes that list alone, and only if it can be there: a
+// config.json with a seccomp profile takes longer to decode than the rest of a
+// delete takes.
+func (c *opened) savedHooks(kind string) ([]wire.Hook, error) {
+	raw, err := c.dir.LoadConfig()
+	if err != nil {
+		return nil, err
+	}
+	return parseHooks(raw, kind)
+}
+
+func parseHooks(raw []byte, kind string) ([]wire.Hook, error) {
+	if !bytes.Contains(raw, []byte(kind)) && !bytes.Contains(raw, []byte(`\u`)) {
+		return nil, nil
+	}
+	var config struct {
+		Hooks map[string][]specs.Hook `json:"hooks"`
+	}
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return nil, fmt.Errorf("read %s hooks: %w", kind, err)
+	}
+	list := make([]wire.Hook, 0, len(config.Hooks[kind]))
+	for _, h := range config.Hooks[kind] {
+		hook := wire.Hook{Path: h.Path, Args: h.Args, Env: h.Env}
+		if h.Timeout != nil {
+			hook.Timeout = *h.Timeout
+		}
+		list = append(list, hook)
+	}
+	return list, nil
+}

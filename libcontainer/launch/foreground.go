@@ -1,0 +1,119 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"golang.org/x/sys/unix"
+)
+
+// Foreground serves a workload that berth stays with: it passes signals on,
+// relays the terminal, collects orphans, and returns the exit status as a shell
+// gives it (128 + signal).
+type Foreground struct {
+	signals chan os.Signal
+	tty     *TTY
+}
+
+// NewForeground starts to hold signals back, so that one that comes while the
+// container is being made reaches the workload. tty may be nil.
+func NewForeground(tty *TTY) *Foreground {
+	f := &Foreground{signals: make(chan os.Signal, 64), tty: tty}
+	signal.Notify(f.signals)
+	return f
+}
+
+// Stop ends the holding back.
+func (f *Foreground) Stop() { signal.Stop(f.signals) }
+
+// Subreaper makes orphans of the workload children of berth, for containers
+// without a pid namespace of their own (PR_SET_CHILD_SUBREAPER, prctl(2)).
+func Subreaper() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become subreaper: %w", err)
+	}
+	return nil
+}
+
+// Wait serves the started child until it ends.
+func (f *Foreground) Wait(c *Child) (int, error) {
+	pid := c.PID
+	var done [2]int
+	if err := unix.Pipe2(done[:], unix.O_CLOEXEC); err != nil {
+		return -1, fmt.Errorf("pipe: %w", err)
+	}
+	defer unix.Close(done[0])
+	result := make(chan error, 1)
+	var ws unix.WaitStatus
+	go func() {
+		result <- reap(pid, &ws)
+		unix.Close(done[1])
+	}()
+	// The child is not reaped yet: this is its pidfd, and signals through it can
+	// never reach a later owner of the number.
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		pidfd = -1 // before v5.3
+	} else {
+		defer unix.Close(pidfd)
+	}
+	go f.forward(pid, pidfd)
+	if f.tty != nil {
+		f.tty.relay(done[0])
+	}
+	err = <-result
+	// From here on the pid may belong to somebody else.
+	f.Stop()
+	if err != nil {
+		return -1, fmt.Errorf("wait for process %d: %w", pid, err)
+	}
+	c.PID = 0
+	if ws.Signaled() {
+		return 128 + int(ws.Signal()), nil
+	}
+	return ws.ExitStatus(), nil
+}
+
+// reap waits for any child until the workload itself has ended: others are its
+// orphans.
+func reap(pid int, ws *unix.WaitStatus) error {
+	for {
+		got, err := unix.Wait4(-1, ws, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err
+		case got == pid:
+			return nil
+		}
+	}
+}
+
+// forward passes signals to the workload. SIGCHLD is berth's own, SIGURG the Go
+// scheduler's, and SIGPIPE tells of berth's own output.
+func (f *Foreground) forward(pid, pidfd int) {
+	for s := range f.signals {
+		switch s {
+		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE:
+		case unix.SIGWINCH:
+			if f.tty != nil {
+				f.tty.Resize()
+				continue
+			}
+			send(pid, pidfd, unix.SIGWINCH)
+		default:
+			send(pid, pidfd, s.(unix.Signal))
+		}
+	}
+}
+
+// send signals the workload; that it has ended meanwhile is no error.
+func send(pid, pidfd int, s unix.Signal) {
+	if pidfd >= 0 {
+		_ = unix.PidfdSendSignal(pidfd, s, nil, 0)
+		return
+	}
+	_ = unix.Kill(pid, s)
+}

@@ -1,0 +1,84 @@
+package launch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+
+	"berth/libcontainer/configs"
+
+	"golang.org/x/sys/unix"
+)
+
+// writeMaps sets the uid and gid maps of the user namespace process pid has just
+// created (user_namespaces(7)): directly where the kernel allows it, else through
+// newuidmap(1) and newgidmap(1).
+func writeMaps(pid int, uids, gids []configs.IDMap) error {
+	if !needsHelper(uids, os.Geteuid()) && !needsHelper(gids, os.Getegid()) {
+		if os.Geteuid() != 0 {
+			// Without privileges the gid map is accepted only once setgroups(2) is
+			// given up (CVE-2014-8989).
+			if err := writeProc(pid, "setgroups", "deny"); err != nil {
+				return err
+			}
+		}
+		if err := writeProc(pid, "uid_map", mapText(uids)); err != nil {
+			return err
+		}
+		return writeProc(pid, "gid_map", mapText(gids))
+	}
+	if err := runHelper("newuidmap", pid, uids); err != nil {
+		return err
+	}
+	return runHelper("newgidmap", pid, gids)
+}
+
+// needsHelper tells whether an unprivileged caller cannot write a map itself: it
+// may map its own id and nothing else.
+func needsHelper(m []configs.IDMap, id int) bool {
+	if os.Geteuid() == 0 {
+		return false
+	}
+	return len(m) != 1 || m[0].Size != 1 || int(m[0].Host) != id
+}
+
+func mapText(m []configs.IDMap) string {
+	var b []byte
+	for _, e := range m {
+		b = fmt.Appendf(b, "%d %d %d\n", e.Container, e.Host, e.Size)
+	}
+	return string(b)
+}
+
+func writeProc(pid int, name, text string) error {
+	f, err := os.OpenFile("/proc/"+strconv.Itoa(pid)+"/"+name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		return fmt.Errorf("write %q to %s: %w", text, name, errors.Unwrap(err))
+	}
+	return nil
+}
+
+func runHelper(name string, pid int, m []configs.IDMap) error {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return fmt.Errorf("%s is needed to map more than one id without privileges (package uidmap): %w", name, unix.ENOENT)
+	}
+	args := []string{strconv.Itoa(pid)}
+	for _, e := range m {
+		for _, n := range []uint32{e.Container, e.Host, e.Size} {
+			args = append(args, strconv.FormatUint(uint64(n), 10))
+		}
+	}
+	out, err := exec.Command(path, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+
+	"berth/libcontainer/configs"
+	"berth/libcontainer/wire"
+	"berth/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// openMounts opens those bind mounts in the parent that the init stage could not
+// make itself: idmapped ones, and in a new user namespace all, since its root may
+// not pass through the directories above a source. The fds are written into the
+// plan; close gives them back once the child has inherited them.
+func openMounts(o *Options) (closeAll func(), err error) {
+	var fds []int
+	closeAll = func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}
+	mounts := o.Plan.Rootfs.Mounts
+	for _, m := range o.IDMapMounts {
+		fd, err := openIDMapped(&mounts[m.Mount], m, o)
+		if err != nil {
+			closeAll()
+			return nil, err
+		}
+		mounts[m.Mount].FD = fd
+		fds = append(fds, fd)
+	}
+	if !o.Plan.UserNS || unix.Geteuid() != 0 {
+		return closeAll, nil
+	}
+	for i := range mounts {
+		m := &mounts[i]
+		if !m.Bind || m.FD >= 0 || m.Source == "" {
+			continue
+		}
+		if fd, err := cloneSource(m); err == nil {
+			m.FD = fd
+			fds = append(fds, fd)
+		} // else: the init stage tries, and knows how to say what is wrong
+	}
+	return closeAll, nil
+}
+
+// cloneSource makes a detached bind of a mount's source.
+func cloneSource(m *wire.Mount) (int, error) {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+	if m.Recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	if m.SrcNofollow {
+		flags |= unix.AT_SYMLINK_NOFOLLOW
+	}
+	return unix.OpenTree(unix.AT_FDCWD, m.Source, flags)
+}
+
+// openIDMapped makes a detached bind whose files appear with mapped owners
+// (mount_setattr(2), MOUNT_ATTR_IDMAP, since v5.12).
+func openIDMapped(m *wire.Mount, idmap configs.IDMapMount, o *Options) (int, error) {
+	uids, gids := idmap.UIDMappings, idmap.GIDMappings
+	if len(uids) == 0 && len(gids) == 0 {
+		uids, gids = o.UIDMappings, o.GIDMappings
+	}
+	userns, err := userNamespace(uids, gids)
+	if err != nil {
+		return -1, fmt.Errorf("idmap of mount %s: %w", m.Destination, err)
+	}
+	defer unix.Close(userns)
+	fd, err := cloneSource(m)
+	if err != nil {
+		return -1, fmt.Errorf("open mount source %s: %w", m.Source, err)
+	}
+	flags := uint(unix.AT_EMPTY_PATH)
+	if idmap.Recursive {
+		flags |= unix.AT_RECURSIVE
+	}
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns)}
+	if err := unix.MountSetattr(fd, "", flags, &attr); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("idmap mount of %s (does its file system support it?): %w", m.Source, err)
+	}
+	return fd, nil
+}
+
+// userNamespace returns an fd of a user namespace with the given maps. A child
+// that never executes anything holds it until it is open.
+func userNamespace(uids, gids []configs.IDMap) (int, error) {
+	fd := -1
+	opened := errors.New("opened")
+	_, err := nsenter.Start(nsenter.Options{
+		New:      unix.CLONE_NEWUSER,
+		CgroupFD: -1,
+		ExeFD:    -1,
+		Maps: func(pid int) (err error) {
+			if err := writeMaps(pid, uids, gids); err != nil {
+				return err
+			}
+			if fd, err = unix.Open(fmt.Sprintf("/proc/%d/ns/user", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+				return fmt.Errorf("open user namespace: %w", err)
+			}
+			return opened
+		},
+	})
+	if errors.Is(err, opened) {
+		err = nil
+	}
+	return fd, err
+}

@@ -1,0 +1,240 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"berth/cgroups"
+	"berth/libcontainer/configs"
+	"berth/libcontainer/creds"
+	"berth/libcontainer/wire"
+	"berth/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options describe one start of the init stage.
+type Options struct {
+	// Plan is completed with the numbers of the fds below and sent.
+	Plan *wire.Plan
+	// Namespaces are those to create or join (create); Target names a process to
+	// join in all of them instead (exec).
+	Namespaces []configs.Namespace
+	Target     *Target
+
+	UIDMappings, GIDMappings []configs.IDMap
+	TimeOffsets              string
+	// IDMapMounts are bind mounts to open with mapped owners.
+	IDMapMounts []configs.IDMapMount
+
+	// Cgroup is how the child enters its cgroup; AddToCgroup moves it in by pid where
+	// that way is refused. Both nil: it stays in the caller's.
+	Cgroup      *cgroups.Join
+	AddToCgroup func(pid int) error
+
+	// Listener and Console are close-on-exec fds for Plan.StartListener and
+	// Plan.Terminal.ConsoleFD; -1: none.
+	Listener, Console int
+	// HookState makes the state that hooks inside get, once the pid is known.
+	HookState func(pid int) string
+	// Sealed executes a sealed copy of the binary: for containers that hold
+	// CAP_SYS_ADMIN in the host's user namespace.
+	Sealed bool
+}
+
+// Target is a process whose namespaces an exec joins. Pidfd is -1 before v5.3.
+type Target struct {
+	PID, Pidfd int
+}
+
+// Child is a started init stage.
+type Child struct {
+	PID  int
+	conn wire.Conn
+}
+
+// Start forks the init stage and sends it the plan. On an error no process is left.
+func Start(o Options) (*Child, error) {
+	if err := hideLeaks(o.Plan.PreserveFDs); err != nil {
+		return nil, err
+	}
+	exe, err := openSelf(o.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(exe)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socket pair to the init stage: %w", err)
+	}
+	c := &Child{conn: wire.Conn{FD: pair[0]}}
+	err = c.fork(o, exe, pair[1])
+	// From here on end of file on our side means that the child is gone.
+	unix.Close(pair[1])
+	if err == nil {
+		err = c.configure(o)
+	}
+	if err != nil {
+		c.Kill()
+		return nil, err
+	}
+	return c, nil
+}
+
+// fork runs stage 1; sock is the child's end of the connection.
+func (c *Child) fork(o Options, exe, sock int) error {
+	n := nsenter.Options{
+		CgroupFD: -1,
+		ExeFD:    exe,
+		Args:     []string{wire.InitName, strconv.Itoa(sock)},
+		// One P and no collector: the stage lives for a millisecond. The variables end
+		// with its execve.
+		Env:     []string{"GOMAXPROCS=1", "GOGC=off"},
+		Inherit: []int{sock},
+		Maps: func(pid int) error {
+			return writeMaps(pid, o.UIDMappings, o.GIDMappings)
+		},
+		Offsets: func(pid int) error {
+			if o.TimeOffsets == "" {
+				return nil
+			}
+			return writeProc(pid, "timens_offsets", o.TimeOffsets)
+		},
+	}
+	var j *joins
+	var err error
+	if o.Target != nil {
+		j, err = targetJoins(o.Target.PID, o.Target.Pidfd)
+	} else {
+		j, err = openJoins(o.Namespaces)
+	}
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	n.HostJoins, n.UserJoin, n.UserJoins, n.JoinsPID = j.host, j.user, j.rest, j.pid
+
+	for _, ns := range o.Namespaces {
+		switch {
+		case ns.Path != "":
+		case ns.Type == unix.CLONE_NEWCGROUP:
+			// Its root is the cgroup the process is in when it unshares: the init
+			// stage does, once it is in the container's.
+			o.Plan.NewCgroupNS = true
+		default:
+			n.New |= ns.Type
+		}
+	}
+	closeMounts, err := openMounts(&o)
+	if err != nil {
+		return err
+	}
+	defer closeMounts()
+	n.Inherit = append(n.Inherit, o.planFDs()...)
+	return c.forkInto(n, o)
+}
+
+// planFDs writes the numbers of the inherited fds into the plan.
+func (o *Options) planFDs() []int {
+	var fds []int
+	o.Plan.StartListener, o.Plan.Terminal.ConsoleFD = o.Listener, o.Console
+	for _, fd := range []int{o.Listener, o.Console} {
+		if fd >= 0 {
+			fds = append(fds, fd)
+		}
+	}
+	for i := range o.Plan.Rootfs.Mounts {
+		if fd := o.Plan.Rootfs.Mounts[i].FD; fd >= 0 {
+			fds = append(fds, fd)
+		}
+	}
+	if o.Cgroup != nil {
+		o.Plan.CgroupTasks = o.Cgroup.Tasks
+		fds = append(fds, o.Cgroup.Tasks...)
+	}
+	return fds
+}
+
+// forkInto starts the child in its v2 cgroup. Kernels before v5.7 and threaded
+// cgroups refuse that; then the pid is written to cgroup.procs, which waits for an
+// RCU grace period.
+func (c *Child) forkInto(n nsenter.Options, o Options) (err error) {
+	if o.Cgroup == nil || o.Cgroup.Dir < 0 {
+		c.PID, err = nsenter.Start(n)
+		return err
+	}
+	n.CgroupFD = o.Cgroup.Dir
+	c.PID, err = nsenter.Start(n)
+	if !refusesCgroup(err) {
+		return err
+	}
+	n.CgroupFD = -1
+	if c.PID, err = nsenter.Start(n); err != nil {
+		return err
+	}
+	return o.AddToCgroup(c.PID)
+}
+
+// refusesCgroup tells whether CLONE_INTO_CGROUP itself may have failed. EINVAL,
+// ENOSYS and E2BIG come from old kernels, EOPNOTSUPP and EBUSY from threaded
+// cgroups and such that may hold no process, EACCES and EPERM from delegation.
+func refusesCgroup(err error) bool {
+	var e *nsenter.Error
+	if !errors.As(err, &e) || (e.Step != nsenter.StepFork && e.Step != nsenter.StepClone) {
+		return false
+	}
+	switch e.Errno {
+	case unix.EINVAL, unix.ENOSYS, unix.E2BIG, unix.EOPNOTSUPP, unix.EBUSY, unix.EACCES, unix.EPERM:
+		return true
+	}
+	return false
+}
+
+// configure does what only the parent can for the waiting child, and sends the plan.
+func (c *Child) configure(o Options) error {
+	if err := creds.RaiseRlimits(c.PID, o.Plan.Process.Rlimits); err != nil {
+		return err
+	}
+	if adj := o.Plan.Process.OOMScoreAdj; adj != nil {
+		if err := writeProc(c.PID, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
+			return err
+		}
+	}
+	if o.HookState != nil {
+		o.Plan.HookState = o.HookState(c.PID)
+	}
+	soft, hard := nsenter.Nofile()
+	o.Plan.Process.NofileSoft, o.Plan.Process.NofileHard = soft, hard
+	if err := c.conn.Send(wire.KindPlan, o.Plan.Encode()); err != nil {
+		return c.lost(fmt.Errorf("send plan to the init stage: %w", err))
+	}
+	return nil
+}
+
+// hideLeaks marks what berth's caller left open close-on-exec: only the standard
+// streams and the fds it promised pass (CVE-2024-21626). berth's own are so already.
+func hideLeaks(preserve int) error {
+	first := 3 + preserve
+	err := unix.CloseRange(uint(first), ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	// Before v5.11.
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return fmt.Errorf("read /proc/self/fd: %w", err)
+	}
+	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"berth/libcontainer/launch"
+
+	"golang.org/x/sys/unix"
+)
+
+// Run makes a container and starts it. In the foreground it serves the workload
+// until it ends, removes the container unless o.Keep, and returns the exit code as
+// a shell gives it. Detached it returns 0 once the workload runs.
+func (rt *Runtime) Run(o RunOptions) (int, error) {
+	cfg, doc, err := rt.configure(o.CreateOptions)
+	if err != nil {
+		return -1, err
+	}
+	if err := checkConsole(cfg.Terminal, o.ConsoleSocket, o.Detach); err != nil {
+		return -1, err
+	}
+	if !cfg.HasProcess {
+		return -1, errNoProcess
+	}
+	term, err := openTerminal(cfg.Terminal, o.Detach, o.ConsoleSocket)
+	if err != nil {
+		return -1, err
+	}
+	defer term.close()
+	if !o.Detach && !o.NoSubreaper {
+		if err := launch.Subreaper(); err != nil {
+			return -1, err
+		}
+	}
+	var fg *launch.Foreground
+	if !o.Detach {
+		fg = launch.NewForeground(term.tty)
+		defer fg.Stop()
+	}
+
+	c, err := rt.build(o.CreateOptions, cfg, doc, buildOptions{console: term.console})
+	if err != nil {
+		return -1, err
+	}
+	defer c.child.Close()
+	notify, err := rt.release(c, term)
+	if err != nil {
+		rt.discard(c)
+		return -1, err
+	}
+	defer notify.close()
+	if o.Detach {
+		return 0, errors.Join(notify.forward(c.state.PID), c.dir.Close())
+	}
+	go func() {
+		if err := notify.forward(c.state.PID); err != nil {
+			fmt.Fprintln(os.Stderr, "berth: "+err.Error())
+		}
+	}()
+	// Others may lock the container while it runs.
+	if err := c.dir.Close(); err != nil {
+		return -1, err
+	}
+	code, err := fg.Wait(c.child)
+	if err != nil {
+		return -1, err
+	}
+	if o.Keep {
+		return code, nil
+	}
+	return code, rt.Delete(o.ID, true)
+}
+
+// release starts the workload of a container that was just built, and runs the
+// poststart hooks. The notifier, which may be nil, is the caller's to close.
+func (rt *Runtime) release(c *container, term *terminal) (_ *notifier, err error) {
+	notify, err := openNotify(c.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			notify.close()
+		}
+	}()
+	if err := term.receive(); err != nil {
+		return nil, err
+	}
+	if err := c.child.Release(rt.Log.Warn); err != nil {
+		return nil, err
+	}
+	return notify, c.poststart()
+}
+
+// discard removes a container that was built but could not be started.
+func (rt *Runtime) discard(c *container) {
+	c.child.Kill()
+	if err := c.destroy(); err != nil {
+		rt.logError(fmt.Errorf("remove %s: %w", c.state.ID, err))
+	}
+	rt.logError(c.dir.Close())
+}
+
+// terminal is where the workload's pty goes: to a console socket, to the caller's
+// own terminal, or nowhere.
+type terminal struct {
+	tty     *launch.TTY
+	console int // for the init stage; -1: none
+	own     bool
+}
+
+func openTerminal(wanted, detach bool, socket string) (*terminal, error) {
+	switch {
+	case !wanted:
+		return &terminal{console: -1}, nil
+	case detach:
+		fd, err := connectUnix(socket)
+		if err != nil {
+			return nil, fmt.Errorf("console socket %s: %w", socket, err)
+		}
+		return &terminal{console: fd, own: true}, nil
+	}
+	tty, err := launch.NewTTY()
+	if err != nil {
+		return nil, err
+	}
+	return &terminal{tty: tty, console: tty.ConsoleFD()}, nil
+}
+
+// receive takes the pty of a foreground workload.
+func (t *terminal) receive() error {
+	if t.tty == nil {
+		return nil
+	}
+	return t.tty.Receive()
+}
+
+func (t *terminal) close() {
+	if t.tty != nil {
+		t.tty.Close()
+	}
+	if t.own {
+		unix.Close(t.console)
+	}
+}

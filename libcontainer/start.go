@@ -1,0 +1,81 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+
+	"berth/libcontainer/hooks"
+	"berth/libcontainer/launch"
+	"berth/libcontainer/state"
+	"berth/libcontainer/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// What start answers a container that cannot be started; the sentences are runc's.
+var (
+	errRunning = errors.New("cannot start an already running container")
+	errStopped = errors.New("cannot start a container that has stopped")
+)
+
+// Start runs the workload of a created container. It returns once execve has
+// succeeded, or with the reason why not.
+func (rt *Runtime) Start(id string) error {
+	c, err := rt.openLocked(id)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	status, err := c.status()
+	if err != nil {
+		return err
+	}
+	switch status {
+	case state.Created:
+	case state.Stopped:
+		return errStopped
+	case state.Paused:
+		return fmt.Errorf("cannot start a paused container")
+	default:
+		return errRunning
+	}
+	notify, err := openNotify(c.dir)
+	if err != nil {
+		return err
+	}
+	defer notify.close()
+	sock, err := connectAt(c.dir.FD(), state.StartSocket)
+	if err != nil {
+		return fmt.Errorf("call the init process: %w", err)
+	}
+	defer unix.Close(sock)
+	// The socket's name is what makes a container count as created. It goes first: a
+	// start that dies from here on takes the init stage with it, which sees end of
+	// file, and the container is stopped.
+	if err := unix.Unlinkat(c.dir.FD(), state.StartSocket, 0); err != nil {
+		return fmt.Errorf("remove start socket of %s: %w", id, err)
+	}
+	if err := launch.Release(wire.Conn{FD: sock}, rt.Log.Warn); err != nil {
+		return err
+	}
+	if err := c.poststart(); err != nil {
+		return err
+	}
+	return notify.forward(c.state.PID)
+}
+
+// poststart runs the poststart hooks. A failure is an error and ends the container
+// (OCI runtime spec 1.3, lifecycle, step 9).
+func (c *opened) poststart() error {
+	list, err := c.savedHooks("poststart")
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	if err := hooks.RunAll("poststart", list, c.hookState(state.Running)); err != nil {
+		if e := c.signalInit(unix.SIGKILL); e != nil && !errors.Is(e, ErrNotRunning) {
+			err = errors.Join(err, e)
+		}
+		return err
+	}
+	return nil
+}
