@@ -82,3 +82,10 @@ func grow(read func(buf unsafe.Pointer, n uintptr) (uintptr, syscall.Errno)) ([]
 		return buf[:n], nil
 	}
 }
+
+// Futimens sets the access and modification times of fd (utimensat(2)).
+func Futimens(fd int, atime, mtime syscall.Timespec) error {
+	ts := [2]syscall.Timespec{atime, mtime}
+	_, _, e := syscall.Syscall6(syscall.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&ts)), 0, 0, 0)
+	return errno(e)
+}

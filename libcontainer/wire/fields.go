@@ -138,6 +138,7 @@ func (c *codec) mount(m *Mount) {
 	c.boolean(&m.SrcNofollow)
 	c.boolean(&m.DestNofollow)
 	list(c, &m.CgroupV1, (*codec).cgroupHierarchy)
+	c.str(&m.CgroupV2)
 	c.boolean(&m.SkipLabel)
 }
 

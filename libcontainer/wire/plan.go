@@ -183,6 +183,10 @@ type Mount struct {
 	// CgroupV1 lists, for a mount of type cgroup on a v1 or hybrid host, the
 	// hierarchies to mount below Destination; for v2 it is empty and Type is cgroup2.
 	CgroupV1 []CgroupHierarchy
+	// CgroupV2 is, for a mount of type cgroup2, the host path of the container's own
+	// cgroup: bound where the kernel refuses a new mount (EPERM, EBUSY). Empty: the
+	// host's whole tree, read-only.
+	CgroupV2 string
 	// SkipLabel: no SELinux context for this mount (proc, sysfs, cgroup, mqueue …).
 	SkipLabel bool
 }
