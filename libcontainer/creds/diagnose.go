@@ -1,4 +1,96 @@
 package creds
 
-// Diagnose returns a guess why execve(2) of path may fail, "" for none.
-func Diagnose(path string) string { return "" }
+import (
+	"strconv"
+	"syscall"
+
+	"berth/internal/linux"
+)
+
+// maxNesting is how many "#!" interpreters may be scripts themselves: the kernel
+// gives up with ELOOP after that.
+const maxNesting = 4
+
+// Diagnose looks at the beginning of the executable path and returns why execve(2)
+// of it may fail, as part of a sentence, or "" when nothing is amiss. It is a
+// guess, as binfmt_misc may know better: use it only when execve did fail. It has
+// to be made before, while there is no seccomp filter that forbids open.
+func Diagnose(path string) string { return diagnose(path, 0) }
+
+func diagnose(path string, depth int) string {
+	fd := openRegular(path)
+	if fd < 0 {
+		return ""
+	}
+	defer closeFd(fd)
+	if noexec(path) {
+		return quote(path) + " lies on a file system mounted noexec"
+	}
+	f := inspect(func(off int64, p []byte) int {
+		n, err := syscall.Pread(fd, p, off)
+		if err != nil {
+			return 0
+		}
+		return n
+	})
+	switch {
+	case f.interp == "":
+	case f.foreign:
+		return quote(path) + " " + f.fault
+	case f.script:
+		if cause := missingInterpreter(path, f.interp); cause != "" || depth == maxNesting {
+			return cause
+		}
+		return diagnose(f.interp, depth+1)
+	default:
+		if cause := unusable("dynamic loader "+quote(f.interp)+" of "+quote(path), f.interp); cause != "" {
+			return cause
+		}
+	}
+	if f.fault == "" {
+		return ""
+	}
+	return quote(path) + " " + f.fault
+}
+
+// openRegular opens a regular file for reading; -1 when it is none or cannot be
+// read. Opening anything else may block or act on a device.
+func openRegular(path string) int {
+	var st syscall.Stat_t
+	err := linux.Fstatat(linux.AT_FDCWD, path, &st, 0)
+	if err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		return -1
+	}
+	fd, err := linux.Openat(linux.AT_FDCWD, path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+func missingInterpreter(path, interp string) string {
+	cause := unusable("interpreter "+quote(interp)+" of "+quote(path), interp)
+	if cause != "" && interp[len(interp)-1] == '\r' {
+		return `the "#!" line of ` + quote(path) + " ends in a carriage return: convert the script's line ends to LF"
+	}
+	return cause
+}
+
+// unusable says why path cannot be executed, "" when it can.
+func unusable(what, path string) string {
+	var st syscall.Stat_t
+	err := linux.Fstatat(linux.AT_FDCWD, path, &st, 0)
+	switch {
+	case err == syscall.ENOENT || err == syscall.ENOTDIR:
+		return what + " does not exist"
+	case err != nil:
+		return what + " cannot be reached"
+	case st.Mode&syscall.S_IFMT != syscall.S_IFREG:
+		return what + " is not a regular file"
+	case linux.Eaccess(linux.AT_FDCWD, path, accessX) != nil:
+		return what + " is not executable"
+	}
+	return ""
+}
+
+func quote(s string) string { return strconv.Quote(s) }
