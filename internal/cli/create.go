@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"berth/libcontainer"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (b *berth) create() *cli.Command {
+	return &cli.Command{
+		Name:      "create",
+		Usage:     "make a container from a bundle, to be started later",
+		ArgsUsage: argContainer,
+		Description: "Makes the container's namespaces, mounts and cgroup, and leaves a process in it\n" +
+			"that waits for 'berth start' to become the program of config.json.\n\n" +
+			"   berth create --bundle /bundles/web --pid-file /run/web.pid web",
+		Flags: createFlags(),
+		Action: func(c *cli.Context) error {
+			o, err := createOptions(c)
+			if err != nil {
+				return err
+			}
+			return b.rt.Create(o)
+		},
+	}
+}
+
+// createFlags are the flags of create, which run shares.
+func createFlags() []cli.Flag {
+	return []cli.Flag{
+		bundleFlag(),
+		&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "read `FILE` in the place of the bundle's config.json"},
+		consoleSocketFlag(),
+		pidFileFlag(),
+		pidfdSocketFlag(),
+		&cli.BoolFlag{Name: "no-pivot", Usage: "enter the root file system without pivot_root(2), for a root on a ramfs"},
+		&cli.BoolFlag{Name: "no-new-keyring", Usage: "keep the caller's session keyring"},
+		preserveFDsFlag(),
+		&cli.BoolFlag{Name: "no-subreaper", Hidden: true},
+	}
+}
+
+func createOptions(c *cli.Context) (libcontainer.CreateOptions, error) {
+	id, err := containerID(c)
+	return libcontainer.CreateOptions{
+		ID:            id,
+		Bundle:        c.String("bundle"),
+		ConfigFile:    c.String("config"),
+		ConsoleSocket: c.String("console-socket"),
+		PIDFile:       c.String("pid-file"),
+		PidfdSocket:   c.String("pidfd-socket"),
+		NoPivot:       c.Bool("no-pivot"),
+		NoNewKeyring:  c.Bool("no-new-keyring"),
+		PreserveFDs:   int(c.Uint("preserve-fds")),
+	}, err
+}
+
+// Flags that more than one command has.
+
+func bundleFlag() cli.Flag {
+	return &cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR` with config.json (default: the working directory)"}
+}
+
+func consoleSocketFlag() cli.Flag {
+	return &cli.StringFlag{Name: "console-socket", Usage: "send the terminal's master side to the Unix socket `PATH`"}
+}
+
+func pidFileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "pid-file", Usage: "write the process id to `FILE`"}
+}
+
+func pidfdSocketFlag() cli.Flag {
+	return &cli.StringFlag{Name: "pidfd-socket", Usage: "send a pidfd of the process to the Unix socket `PATH`"}
+}
+
+func preserveFDsFlag() cli.Flag {
+	return &cli.UintFlag{Name: "preserve-fds", Usage: "let the process inherit `N` file descriptors from 3 on", DefaultText: "0"}
+}

@@ -1,0 +1,25 @@
+package cli
+
+import "github.com/urfave/cli/v2"
+
+func (b *berth) delete() *cli.Command {
+	return &cli.Command{
+		Name:      "delete",
+		Usage:     "remove a container that has stopped or was never started",
+		ArgsUsage: argContainer,
+		Description: "Removes its cgroup and state and runs its poststop hooks; the bundle stays.\n\n" +
+			"   berth delete web\n" +
+			"   berth delete --force web         # kill it first; it need not exist",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "kill the container if it runs, clear what is left of it, and succeed if there is nothing"},
+			regexFlag("delete"),
+		},
+		Action: func(c *cli.Context) error {
+			id, err := containerID(c)
+			if err != nil {
+				return err
+			}
+			return b.each(c, id, func(id string) error { return b.rt.Delete(id, c.Bool("force")) })
+		},
+	}
+}

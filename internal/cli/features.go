@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"berth/seccomp"
+	"berth/specconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go/features"
+	"github.com/urfave/cli/v2"
+)
+
+func (b *berth) features() *cli.Command {
+	return &cli.Command{
+		Name:  "features",
+		Usage: "print what berth supports, as JSON",
+		Description: "The document is the runtime specification's features.md; engines ask for it.\n\n" +
+			"   berth features",
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c); err != nil {
+				return err
+			}
+			return printJSON(c.App.Writer, specconv.Features(facts()), "    ")
+		},
+	}
+}
+
+// facts are what this build and this host add to the tables of specconv.
+func facts() specconv.FeatureFacts {
+	enabled := seccomp.Enabled()
+	s := &features.Seccomp{Enabled: &enabled}
+	if enabled {
+		s.Actions, s.Operators, s.Archs = seccomp.Actions(), seccomp.Operators(), seccomp.Archs()
+		s.KnownFlags, s.SupportedFlags = seccomp.KnownFlags(), seccomp.SupportedFlags()
+	}
+	return specconv.FeatureFacts{Version: version, Commit: commit, Seccomp: s}
+}

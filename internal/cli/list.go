@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"berth/libcontainer"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (b *berth) list() *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "list the containers below the root directory",
+		Description: "   berth list\n" +
+			"   berth list --format json",
+		Flags: []cli.Flag{
+			formatFlag(),
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print ids only"},
+		},
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c); err != nil {
+				return err
+			}
+			format, err := formatOf(c)
+			if err != nil {
+				return err
+			}
+			infos, err := b.rt.List()
+			if err != nil {
+				return err
+			}
+			switch {
+			case c.Bool("quiet"):
+				return printIDs(c.App.Writer, infos)
+			case format == "json":
+				return printJSON(c.App.Writer, infos, "")
+			}
+			return printTable(c.App.Writer, infos)
+		},
+	}
+}
+
+func formatFlag() cli.Flag {
+	return &cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` of the output: table or json", DefaultText: "table"}
+}
+
+func formatOf(c *cli.Context) (string, error) {
+	f := c.String("format")
+	if f != "table" && f != "json" {
+		return "", usage(c, fmt.Errorf("--format %q: not table or json", f))
+	}
+	return f, nil
+}
+
+func printIDs(w io.Writer, infos []libcontainer.Info) error {
+	var b bytes.Buffer
+	for _, i := range infos {
+		b.WriteString(i.ID + "\n")
+	}
+	return printBytes(w, b.Bytes())
+}
+
+// printTable has runc's columns.
+func printTable(w io.Writer, infos []libcontainer.Info) error {
+	var b bytes.Buffer
+	t := tabwriter.NewWriter(&b, 12, 1, 3, ' ', 0)
+	fmt.Fprint(t, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
+	for _, i := range infos {
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", i.ID, i.PID, i.Status, i.Bundle, i.Created.Format(time.RFC3339Nano), i.Owner)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printBytes(w, b.Bytes())
+}

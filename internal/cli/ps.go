@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (b *berth) ps() *cli.Command {
+	return &cli.Command{
+		Name:      "ps",
+		Usage:     "show the processes of a container",
+		ArgsUsage: argContainer + " [PS ARGUMENTS]",
+		Description: "The table is that of the host's ps, whose arguments may follow (default: -ef).\n\n" +
+			"   berth ps web\n" +
+			"   berth ps web aux\n" +
+			"   berth ps --format json web       # process ids",
+		Flags: []cli.Flag{formatFlag()},
+		Action: func(c *cli.Context) error {
+			format, err := formatOf(c)
+			if err != nil {
+				return err
+			}
+			if !c.Args().Present() {
+				return usage(c, errors.New(argContainer+" is missing"))
+			}
+			pids, err := b.rt.Ps(c.Args().First())
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				if pids == nil {
+					pids = []int{}
+				}
+				return printJSON(c.App.Writer, pids, "")
+			}
+			table, err := hostPs(c.Args().Tail())
+			if err != nil {
+				return err
+			}
+			if table, err = onlyPids(table, pids); err != nil {
+				return err
+			}
+			return printBytes(c.App.Writer, table)
+		},
+	}
+}
+
+// hostPs runs the host's ps.
+func hostPs(args []string) ([]byte, error) {
+	if len(args) == 0 {
+		args = []string{"-ef"}
+	}
+	out, err := exec.Command("ps", args...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+		first, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
+		return nil, fmt.Errorf("ps %s: %s: %w", strings.Join(args, " "), first, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ps %s: %w", strings.Join(args, " "), err)
+	}
+	return out, nil
+}
+
+// onlyPids keeps the header of a table of ps and the lines of the given processes.
+func onlyPids(table []byte, pids []int) ([]byte, error) {
+	header, rest, _ := bytes.Cut(table, []byte("\n"))
+	column := slices.IndexFunc(bytes.Fields(header), func(f []byte) bool { return string(f) == "PID" })
+	if column < 0 {
+		return nil, errors.New("ps shows no PID column to choose processes by")
+	}
+	out := append(bytes.Clone(header), '\n')
+	for line := range bytes.Lines(rest) {
+		fields := bytes.Fields(line)
+		if len(fields) <= column {
+			continue
+		}
+		pid, err := strconv.Atoi(string(fields[column]))
+		if err == nil && slices.Contains(pids, pid) {
+			out = append(out, line...)
+		}
+	}
+	return out, nil
+}

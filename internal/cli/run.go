@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"berth/libcontainer"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (b *berth) run() *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "create and start a container, wait for its end and delete it",
+		ArgsUsage: argContainer,
+		Description: "Exits with the status of the container's process, 128+N if signal N killed it.\n" +
+			"With --detach it returns at once and the container stays.\n\n" +
+			"   berth run --bundle /bundles/web web",
+		Flags: append(createFlags(),
+			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return when the container runs"},
+			&cli.BoolFlag{Name: "keep", Usage: "do not delete the container at its end"},
+		),
+		Action: func(c *cli.Context) error {
+			create, err := createOptions(c)
+			if err != nil {
+				return err
+			}
+			return ended(b.rt.Run(libcontainer.RunOptions{
+				CreateOptions: create,
+				Detach:        c.Bool("detach"),
+				Keep:          c.Bool("keep"),
+				NoSubreaper:   c.Bool("no-subreaper"),
+			}))
+		},
+	}
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"berth/specconv"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (b *berth) spec() *cli.Command {
+	return &cli.Command{
+		Name:  "spec",
+		Usage: "write a config.json to start from",
+		Description: "It runs a shell in the read-only root file system 'rootfs'.\n\n" +
+			"   berth spec --bundle /bundles/web\n" +
+			"   berth spec --rootless            # for a user without privileges",
+		Flags: []cli.Flag{
+			bundleFlag(),
+			&cli.BoolFlag{Name: "rootless", Usage: "make a container that needs no privileges"},
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE` in the place of config.json; - is stdout"},
+		},
+		Action: func(c *cli.Context) error {
+			if _, err := arguments(c); err != nil {
+				return err
+			}
+			var out bytes.Buffer
+			if err := printJSON(&out, specconv.Default(c.Bool("rootless")), "\t"); err != nil {
+				return err
+			}
+			name := c.String("file")
+			if name == "-" {
+				return printBytes(c.App.Writer, out.Bytes())
+			}
+			if name == "" {
+				name = "config.json"
+			}
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(c.String("bundle"), name)
+			}
+			return writeNew(name, out.Bytes())
+		},
+	}
+}
+
+// writeNew writes a file that must not exist yet, and leaves none that is cut off.
+func writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("file %s exists. Remove it first", name)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	return nil
+}
