@@ -114,6 +114,7 @@ func (p *policy) selectArchs(filter *libseccomp.ScmpFilter) ([]arch, error) {
 			selected = append(selected, a)
 		}
 	}
+	var out []string
 	for _, a := range p.archs {
 		ok, err := addArch(filter, a)
 		if err != nil {
@@ -121,10 +122,13 @@ func (p *policy) selectArchs(filter *libseccomp.ScmpFilter) ([]arch, error) {
 		}
 		switch {
 		case !ok:
-			p.notes = append(p.notes, "linux.seccomp.architectures: "+string(a.name)+" left out, not one of this machine's or unknown to libseccomp "+libraryVersion())
+			out = append(out, string(a.name))
 		case !hasArch(selected, a):
 			selected = append(selected, a)
 		}
+	}
+	if len(out) > 0 {
+		p.notes = append(p.notes, "linux.seccomp.architectures: left out, of the other byte order or unknown to libseccomp "+libraryVersion()+": "+strings.Join(out, " "))
 	}
 	return selected, nil
 }
