@@ -23,7 +23,7 @@ func init() {
 	if err != nil || !isSocket(sock) {
 		die("berth-init is started by berth create, run and exec alone\n")
 	}
-	s := &stage{conn: wire.Conn{FD: sock}}
+	s := &stage{conn: wire.Conn{FD: sock}, slave: -1}
 	s.fail(s.run())
 }
 

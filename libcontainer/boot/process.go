@@ -14,19 +14,17 @@ func (s *stage) setScheduling() error { return creds.Scheduling(&s.plan.Process)
 // makeCwd creates the working directory while the process is still root of the
 // container.
 func (s *stage) makeCwd() error {
-	root, err := s.containerRoot()
+	if s.plan.Process.Cwd == "" {
+		s.plan.Process.Cwd = "/" // config.json has no process
+	}
+	root, err := linux.Openat(linux.AT_FDCWD, "/", linux.O_PATH|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return err
+		return linux.Wrap("open /", err)
 	}
 	err = creds.MakeCwd(root, s.plan.Process.Cwd)
 	// An O_PATH fd holds nothing that close could lose.
 	_ = syscall.Close(root)
 	return err
-}
-
-func (s *stage) containerRoot() (int, error) {
-	fd, err := linux.Openat(linux.AT_FDCWD, "/", linux.O_PATH|syscall.O_DIRECTORY, 0)
-	return fd, linux.Wrap("open /", err)
 }
 
 // becomeUser takes the workload's credentials. The working directory is entered

@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
+	"berth/internal/safepath"
 	"berth/libcontainer/lsm"
 )
 
@@ -24,7 +25,12 @@ func (s *stage) joinKeyring() error {
 		return nil
 	}
 	if s.plan.KeyringLabel != "" {
-		if err := lsm.KeyringLabel(s.plan.KeyringLabel); err != nil {
+		proc, err := safepath.OpenProc()
+		if err != nil {
+			return err
+		}
+		defer proc.Close()
+		if err := lsm.SELinuxKeyring(proc, s.plan.KeyringLabel); err != nil {
 			return err
 		}
 	}

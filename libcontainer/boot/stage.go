@@ -5,7 +5,6 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
-	"berth/libcontainer/console"
 	"berth/libcontainer/rootfs"
 	"berth/libcontainer/wire"
 )
@@ -15,8 +14,8 @@ type stage struct {
 	conn wire.Conn
 	plan wire.Plan
 	root *rootfs.Root
-	// pty is the workload's terminal; nil: none.
-	pty *console.Pty
+	// slave is the workload's terminal; -1: none.
+	slave int
 	// path is the executable.
 	path string
 	// step is the name of the running step, for errors.

@@ -4,7 +4,6 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
-	"berth/internal/safepath"
 	"berth/libcontainer/console"
 )
 
@@ -15,35 +14,31 @@ func (s *stage) openConsole() error {
 	if t.ConsoleFD < 0 {
 		return nil
 	}
-	devpts, err := s.openDevpts()
+	pty, err := s.openPty()
 	if err != nil {
 		return err
 	}
-	p, err := console.Open(devpts, t)
-	// An O_PATH fd holds nothing that close could lose.
-	_ = syscall.Close(devpts)
-	if err != nil {
+	if t.Width != 0 || t.Height != 0 {
+		if err := pty.Resize(t.Width, t.Height); err != nil {
+			return err
+		}
+	}
+	if err := pty.Send(t.ConsoleFD); err != nil {
 		return err
 	}
-	s.pty = p
-	if err := p.Chown(s.plan.Process.UID); err != nil {
-		return err
-	}
-	if err := p.Send(t.ConsoleFD); err != nil {
-		return err
-	}
+	s.slave = pty.Slave
 	if s.root == nil {
 		return nil
 	}
-	return s.root.MountConsole(p.Slave)
+	return s.root.MountConsole(s.slave)
 }
 
-// openDevpts opens /dev/pts of the container: below the prepared root that is not
-// entered yet, below the host path of a container without a mount namespace, or,
-// in an exec, below the root the process has joined.
-func (s *stage) openDevpts() (int, error) {
+// openPty makes a pty below the container's root directory: the prepared one that
+// is not entered yet, the host path of a container without a mount namespace, or,
+// in an exec, the root the process has joined.
+func (s *stage) openPty() (*console.Pty, error) {
 	if s.root != nil {
-		return openPts(s.root.FD())
+		return console.Open(s.root.FD())
 	}
 	path := "/"
 	if !s.plan.Exec {
@@ -51,24 +46,19 @@ func (s *stage) openDevpts() (int, error) {
 	}
 	root, err := linux.Openat(linux.AT_FDCWD, path, linux.O_PATH|syscall.O_DIRECTORY, 0)
 	if err != nil {
-		return -1, linux.Wrap("open "+path, err)
+		return nil, linux.Wrap("open "+path, err)
 	}
-	fd, err := openPts(root)
+	pty, err := console.Open(root)
 	// An O_PATH fd holds nothing that close could lose.
 	_ = syscall.Close(root)
-	return fd, err
-}
-
-func openPts(root int) (int, error) {
-	fd, err := safepath.OpenInRoot(root, "/dev/pts", linux.O_PATH|syscall.O_DIRECTORY)
-	return fd, linux.Wrap("open /dev/pts of the container", err)
+	return pty, err
 }
 
 // attachTerminal makes the pty the controlling terminal and the standard streams;
 // without one the pipes among the streams are given to the workload's user.
 func (s *stage) attachTerminal() error {
-	if s.pty != nil {
-		return s.pty.Attach()
+	if s.slave >= 0 {
+		return console.Attach(s.slave, s.plan.Process.UID)
 	}
 	return console.ChownPipes(s.plan.Process.UID)
 }
