@@ -8,7 +8,11 @@ import (
 )
 
 // maxBits bounds CPU and NUMA node numbers: the largest NR_CPUS of Linux is 8192.
-const maxBits = 1 << 16
+// maxBitList bounds the text, so that repeated ranges cannot cost minutes.
+const (
+	maxBits    = 1 << 16
+	maxBitList = 1 << 16
+)
 
 // CPUMask parses a list like "0-3,7" into a mask for sched_setaffinity(2): native
 // longs, bit 0 first. The empty list has no mask.
@@ -18,6 +22,9 @@ func CPUMask(list string) ([]byte, error) { return bitList(list) }
 func bitList(list string) ([]byte, error) {
 	if list == "" {
 		return nil, nil
+	}
+	if len(list) > maxBitList {
+		return nil, fmt.Errorf("a list of %d bytes is too long", len(list))
 	}
 	var words []uint64
 	for part := range strings.SplitSeq(list, ",") {

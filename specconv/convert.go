@@ -22,6 +22,9 @@ type Options struct {
 	Bundle string
 	// CgroupDriver is "cgroupfs", "systemd" or "disabled"; empty: cgroupfs.
 	CgroupDriver string
+	// CgroupLayout is the host's, for mounts of type cgroup; nil: detected when
+	// there is one.
+	CgroupLayout *cgroups.Layout
 	// Rootless accepts missing permissions for cgroups (--rootless true). It is
 	// implied when berth runs without root.
 	Rootless     bool
@@ -154,9 +157,15 @@ func (c *converter) cgroup() {
 		Rootless:    c.opts.Rootless || c.cfg.Rootless,
 		UserNS:      c.plan.UserNS,
 		Resources:   c.linux.Resources,
+		Devices:     c.linux.Devices,
 		Annotations: c.doc.Annotations,
 	}
-	path := c.linux.CgroupsPath
+	c.cgroupsPath(c.linux.CgroupsPath)
+	c.resources()
+}
+
+// cgroupsPath refuses what does not fit the driver or climbs out of its place.
+func (c *converter) cgroupsPath(path string) {
 	if c.opts.CgroupDriver == "systemd" {
 		if path != "" && strings.Count(path, ":") != 2 {
 			c.fault("linux.cgroupsPath: expected slice:prefix:name for the systemd driver, found %q", path)
@@ -166,10 +175,9 @@ func (c *converter) cgroup() {
 	for part := range strings.SplitSeq(path, "/") {
 		if part == ".." {
 			c.fault("linux.cgroupsPath: %q must not contain ..", path)
-			break
+			return
 		}
 	}
-	c.resources()
 }
 
 // seccomp hands the profile on as text.

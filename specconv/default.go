@@ -3,7 +3,7 @@ package specconv
 import (
 	"os"
 
-	"berth/internal/linux"
+	"berth/cgroups/cgfile"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -64,7 +64,7 @@ func defaultNamespaces(rootless bool) []specs.LinuxNamespace {
 	if rootless {
 		list = append(list, specs.LinuxNamespace{Type: specs.UserNamespace})
 	}
-	if fsType(cgroupRoot) == linux.Cgroup2SuperMagic {
+	if l, err := cgfile.Detect(); err == nil && l.V2 {
 		list = append(list, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	return list
@@ -82,7 +82,7 @@ func defaultMounts(rootless bool) []specs.Mount {
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		sysMount(rootless),
-		{Destination: cgroupRoot, Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"}},
+		{Destination: cgfile.Root, Type: "cgroup", Source: "cgroup", Options: []string{"nosuid", "noexec", "nodev", "relatime", "ro"}},
 	}
 }
 

@@ -1,6 +1,7 @@
 package specconv
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -12,6 +13,9 @@ func (c *converter) resources() {
 	r := c.linux.Resources
 	if r == nil {
 		return
+	}
+	if c.opts.CgroupDriver == "disabled" && !reflect.ValueOf(*r).IsZero() {
+		c.warn("linux.resources: ignored, cgroups are disabled")
 	}
 	for i := range r.Devices {
 		c.deviceRule(i, &r.Devices[i])
