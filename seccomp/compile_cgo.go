@@ -40,14 +40,14 @@ func Compile(profile *specs.LinuxSeccomp) (*Program, error) {
 	return program, nil
 }
 
-// libraryVersion is read once, when the binding initializes; asking for it calls
+// libraryVersion is read once, at the start of the binding; asking for it calls
 // no libseccomp.
 func libraryVersion() string {
 	major, minor, micro := libseccomp.GetLibraryVersion()
 	return fmt.Sprintf("%d.%d.%d", major, minor, micro)
 }
 
-// Levels of SCMP_FLTATR_CTL_OPTIMIZE, seccomp_attr_set(3).
+// Levels of the filter attribute that chooses them, seccomp_attr_set(3).
 const (
 	linear = 1
 	tree   = 2
@@ -267,7 +267,7 @@ func export(filter *libseccomp.ScmpFilter) ([]byte, error) {
 		return nil, err
 	}
 	file := os.NewFile(uintptr(fd), "seccomp")
-	defer file.Close() //nolint:errcheck // memory only, nothing to lose
+	defer file.Close() // memory only, nothing to lose
 	if err := filter.ExportBPF(file); err != nil {
 		return nil, err
 	}

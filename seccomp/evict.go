@@ -74,6 +74,6 @@ func (d *directory) names() ([]string, error) {
 		return nil, err
 	}
 	list := os.NewFile(uintptr(fd), "seccomp cache")
-	defer list.Close() //nolint:errcheck // read-only
+	defer list.Close() // read-only
 	return list.Readdirnames(-1)
 }
