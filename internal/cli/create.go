@@ -33,8 +33,8 @@ func createFlags() []cli.Flag {
 		consoleSocketFlag(),
 		pidFileFlag(),
 		pidfdSocketFlag(),
-		&cli.BoolFlag{Name: "no-pivot", Usage: "enter the root file system without pivot_root(2), for a root on a ramfs"},
-		&cli.BoolFlag{Name: "no-new-keyring", Usage: "keep the caller's session keyring"},
+		&cli.BoolFlag{Name: "no-pivot", DisableDefaultText: true, Usage: "enter the root file system without pivot_root(2), for a root on a ramfs"},
+		&cli.BoolFlag{Name: "no-new-keyring", DisableDefaultText: true, Usage: "keep the caller's session keyring"},
 		preserveFDsFlag(),
 		&cli.BoolFlag{Name: "no-subreaper", Hidden: true},
 	}

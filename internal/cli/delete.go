@@ -11,7 +11,7 @@ func (b *berth) delete() *cli.Command {
 			"   berth delete web\n" +
 			"   berth delete --force web         # kill it first; it need not exist",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "kill the container if it runs, clear what is left of it, and succeed if there is nothing"},
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, DisableDefaultText: true, Usage: "kill the container if it runs, clear what is left of it, and succeed if there is nothing"},
 			regexFlag("delete"),
 		},
 		Action: func(c *cli.Context) error {

@@ -13,6 +13,7 @@ import (
 	"berth/libcontainer/state"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 )
 
 const defaultRoot = "/run/berth"
@@ -23,10 +24,10 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "log", Aliases: []string{"l"}, Usage: "append errors and warnings to `FILE`, besides stderr"},
 		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log: text or json"},
 		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the log: error, warning or debug"},
-		&cli.BoolFlag{Name: "debug", Usage: "log what goes on"},
-		&cli.BoolFlag{Name: "systemd-cgroup", Aliases: []string{"s"}, Usage: "let systemd make cgroups; cgroupsPath is slice:prefix:name"},
+		&cli.BoolFlag{Name: "debug", DisableDefaultText: true, Usage: "log what goes on"},
+		&cli.BoolFlag{Name: "systemd-cgroup", Aliases: []string{"s"}, DisableDefaultText: true, Usage: "let systemd make cgroups; cgroupsPath is slice:prefix:name"},
 		&cli.StringFlag{Name: "cgroup-manager", Usage: "who makes cgroups: `MANAGER` is cgroupfs, systemd or disabled (default: cgroupfs)"},
-		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "do without cgroups that may not be made: true, false or auto", DefaultText: "auto"},
+		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "do without cgroups that may not be made: `WHEN` is true, false or auto", DefaultText: "auto"},
 		&cli.BoolFlag{Name: "systemd-log", Hidden: true}, // youki's
 	}
 }
@@ -138,10 +139,17 @@ func hostRoot() bool {
 // inUserNamespace looks for the map of the initial namespace, which maps all ids
 // to themselves (user_namespaces(7)).
 func inUserNamespace() bool {
-	data, err := os.ReadFile("/proc/self/uid_map")
+	// Not os.ReadFile: it would start the network poller, for every verb.
+	fd, err := unix.Open("/proc/self/uid_map", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false // a kernel without user namespaces
 	}
-	f := bytes.Fields(data)
+	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	var buf [256]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return false
+	}
+	f := bytes.Fields(buf[:n])
 	return len(f) != 3 || string(f[0]) != "0" || string(f[1]) != "0" || string(f[2]) != "4294967295"
 }

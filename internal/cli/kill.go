@@ -16,7 +16,7 @@ func (b *berth) kill() *cli.Command {
 			"   berth kill web HUP\n" +
 			"   berth kill --all web 9",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "signal every process, and accept that the container has stopped"},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true, Usage: "signal every process, and accept that the container has stopped"},
 			regexFlag("signal"),
 		},
 		Action: func(c *cli.Context) error {

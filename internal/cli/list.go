@@ -20,7 +20,7 @@ func (b *berth) list() *cli.Command {
 			"   berth list --format json",
 		Flags: []cli.Flag{
 			formatFlag(),
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print ids only"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "print ids only"},
 		},
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // regexFlag is crun's: the argument stands for many containers.
 func regexFlag(verb string) cli.Flag {
-	return &cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, Usage: verb + " every container whose id the regular expression " + argContainer + " matches"}
+	return &cli.BoolFlag{Name: "regex", Aliases: []string{"r"}, DisableDefaultText: true, Usage: verb + " every container whose id the regular expression " + argContainer + " matches"}
 }
 
 // each calls do for the container, or with --regex for every one that matches, and

@@ -15,8 +15,8 @@ func (b *berth) run() *cli.Command {
 			"With --detach it returns at once and the container stays.\n\n" +
 			"   berth run --bundle /bundles/web web",
 		Flags: append(createFlags(),
-			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "return when the container runs"},
-			&cli.BoolFlag{Name: "keep", Usage: "do not delete the container at its end"},
+			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, DisableDefaultText: true, Usage: "return when the container runs"},
+			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "do not delete the container at its end"},
 		),
 		Action: func(c *cli.Context) error {
 			create, err := createOptions(c)

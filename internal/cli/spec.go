@@ -21,7 +21,7 @@ func (b *berth) spec() *cli.Command {
 			"   berth spec --rootless            # for a user without privileges",
 		Flags: []cli.Flag{
 			bundleFlag(),
-			&cli.BoolFlag{Name: "rootless", Usage: "make a container that needs no privileges"},
+			&cli.BoolFlag{Name: "rootless", DisableDefaultText: true, Usage: "make a container that needs no privileges"},
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE` in the place of config.json; - is stdout"},
 		},
 		Action: func(c *cli.Context) error {

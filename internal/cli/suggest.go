@@ -1,13 +1,17 @@
 package cli
 
-// suggest names what was probably meant, or returns otherwise.
+import "strings"
+
+// suggest names what was probably meant, or returns otherwise. Of two names as
+// near the one that goes on where the typed one ends is better.
 func suggest(name string, known []string, prefix, otherwise string) string {
 	best, least := "", len(name)/3+1 // more edits than a third are another word
 	for _, k := range known {
 		if len(k) < 2 {
 			continue
 		}
-		if d := distance(name, k); d <= least && (best == "" || d < least) {
+		d := distance(name, k)
+		if d < least || d == least && (best == "" || strings.HasPrefix(k, name)) {
 			best, least = k, d
 		}
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -15,20 +16,32 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	if name == msg {
 		return usage(c, err)
 	}
-	var known []string
-	for _, f := range c.Command.Flags {
-		known = append(known, f.Names()...)
-	}
+	name = strings.TrimLeft(name, "-")
 	e := usage(c, err)
-	e.hint = suggest(strings.TrimPrefix(name, "-"), known, "--", e.hint)
+	if isVerb(c) && slices.Contains(flagNames(globalFlags()), name) {
+		e.hint = "it is a global flag, which comes before the command: berth --" + name + " " + c.Command.Name
+		return e
+	}
+	e.hint = suggest(name, flagNames(c.Command.Flags), "--", e.hint)
 	return e
 }
+
+func flagNames(flags []cli.Flag) []string {
+	var names []string
+	for _, f := range flags {
+		names = append(names, f.Names()...)
+	}
+	return names
+}
+
+// isVerb tells a command's flags from the global ones.
+func isVerb(c *cli.Context) bool { return c.Command.Name != "berth" && c.Command.Name != "" }
 
 // usage is an error in how the command was called.
 func usage(c *cli.Context, err error) *exitError {
 	prefix, full := "", "berth"
-	if name := c.Command.Name; name != "berth" && name != "" {
-		prefix, full = name+": ", "berth "+name
+	if isVerb(c) {
+		prefix, full = c.Command.Name+": ", "berth "+c.Command.Name
 	}
 	return &exitError{
 		code: exitFailure,

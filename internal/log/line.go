@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // line renders an entry with its newline, to be written in one call so that the
@@ -27,3 +29,24 @@ func (l *Logger) line(e entry) []byte {
 	}
 	return b.Bytes()
 }
+
+// oneLine keeps a sentence on one line, and what a container has put into it, by
+// the name of a file, say, from steering the terminal that shows it.
+func oneLine(msg string) string {
+	msg = strings.ReplaceAll(msg, "\n", "; ") // errors.Join
+	if strings.IndexFunc(msg, unprintable) < 0 {
+		return msg
+	}
+	var b strings.Builder
+	for _, r := range msg {
+		if unprintable(r) {
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }

@@ -96,7 +96,7 @@ func (l *Logger) Error(err error) {
 		writeAll(l.stderr, l.line(e))
 		return
 	}
-	writeAll(l.stderr, []byte("berth: "+e.msg+"\n"))
+	writeAll(l.stderr, []byte("berth: "+oneLine(e.msg)+"\n"))
 }
 
 // Flush writes the warnings that wait: the command has done its work, or, for

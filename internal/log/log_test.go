@@ -126,3 +126,11 @@ func TestNewNamesTheFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestOneLine(t *testing.T) {
+	l, read := open(t, Options{})
+	l.Error(errors.Join(errors.New("exec \x1b]0;x\x07\u009b: no"), errors.New("größer \xff\tä")))
+	if _, stderr := read(); stderr != `berth: exec \x1b]0;x\a\u009b: no; größer `+"\ufffd"+`\tä`+"\n" {
+		t.Errorf("stderr is %q", stderr)
+	}
+}
