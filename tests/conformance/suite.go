@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,10 +69,10 @@ func download() (dir string, err error) {
 	out, err := command("go", "mod", "download", "-json", module+"@"+version).Output()
 	var answer struct{ Dir, Sum, Error string }
 	if decodeErr := json.Unmarshal(out, &answer); decodeErr != nil {
-		return "", fmt.Errorf("go mod download %s: %w: %v", module, decodeErr, err)
+		return "", fmt.Errorf("go mod download %s: %w", module, errors.Join(decodeErr, err))
 	}
 	if answer.Error != "" || err != nil {
-		return "", fmt.Errorf("go mod download %s: %s: %v", module, answer.Error, err)
+		return "", fmt.Errorf("go mod download %s: %w", module, errors.Join(errors.New(answer.Error), err))
 	}
 	if answer.Sum != sum {
 		return "", fmt.Errorf("go mod download %s: checksum %s, want %s", module, answer.Sum, sum)
