@@ -1,7 +1,6 @@
 package specconv
 
 import (
-	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
@@ -50,7 +49,7 @@ type converter struct {
 
 // Convert checks a whole config and resolves it into plain data. It reads from
 // the host (does a source exist, is AppArmor there) but changes nothing. Its
-// error is of type Faults and holds everything that is wrong.
+// error is of type ConfigErrors and holds everything that is wrong.
 func Convert(doc *Document, opts Options) (*configs.Config, error) {
 	if err := ValidateID(opts.ID); err != nil {
 		return nil, err
@@ -77,6 +76,7 @@ func Convert(doc *Document, opts Options) (*configs.Config, error) {
 	c.seccomp()
 	c.dropWithoutMountNS()
 	c.otherPlatforms()
+	c.unimplemented()
 	if err := c.err(); err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (c *converter) cgroupsPath(path string) {
 // seccomp hands the profile on as text.
 func (c *converter) seccomp() {
 	if raw := c.linux.Seccomp; len(raw) > 0 && string(raw) != "null" {
-		c.cfg.Seccomp = json.RawMessage(raw)
+		c.cfg.Seccomp = raw
 	}
 }
 
@@ -232,6 +232,20 @@ func (c *converter) otherPlatforms() {
 		if s.set {
 			c.warn("%s: section ignored, it is not for Linux containers", s.name)
 		}
+	}
+}
+
+// unimplemented refuses by name what a later version will carry out: to leave it
+// out would be to run something else than was asked for. features says the same.
+func (c *converter) unimplemented() {
+	if len(c.faults) > 0 {
+		return
+	}
+	if len(c.cfg.NetDevices) > 0 {
+		c.fault("linux.netDevices: this version of berth cannot move network devices")
+	}
+	if c.cfg.IntelRdt != nil {
+		c.fault("linux.intelRdt: this version of berth cannot use resctrl")
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Faults are everything wrong with a config, in the order of discovery. One
+// ConfigErrors is everything wrong with a config, in the order of discovery. One
 // fault reads as a sentence of its own. errors.Is looks into each.
-type Faults []error
+type ConfigErrors []error
 
 // Error joins the faults in one line, for engines read logs line by line.
-func (f Faults) Error() string {
+func (f ConfigErrors) Error() string {
 	if len(f) == 1 {
 		return f[0].Error()
 	}
@@ -28,11 +28,11 @@ func (f Faults) Error() string {
 }
 
 // Unwrap lets errors.Is and errors.As see every fault.
-func (f Faults) Unwrap() []error { return f }
+func (f ConfigErrors) Unwrap() []error { return f }
 
 // findings collects faults and warnings while a config is converted.
 type findings struct {
-	faults   Faults
+	faults   ConfigErrors
 	warnings []string
 	notes    []string
 }

@@ -11,7 +11,7 @@ import (
 // super bits to the superblock; an option either sets or clears them.
 type mountOption struct {
 	name        string
-	clear       bool
+	clears      bool
 	recursive   bool
 	attr        uint64
 	super       uint64
@@ -38,70 +38,70 @@ const (
 // mountOptions is every option word berth knows, in the order features prints
 // them. All others are data for the file system.
 var mountOptions = [...]mountOption{
-	{name: "async", clear: true, super: syscall.MS_SYNCHRONOUS},
-	{name: "atime", clear: true, attr: linux.MountAttrNoatime},
+	{name: "async", clears: true, super: syscall.MS_SYNCHRONOUS},
+	{name: "atime", clears: true, attr: linux.MountAttrNoatime},
 	{name: "bind", flag: flagBind},
 	{name: "copy-symlink", flag: flagCopySymlink},
 	{name: "defaults", flag: flagNothing},
 	{name: "dest-nofollow", flag: flagDestNofollow},
-	{name: "dev", clear: true, attr: linux.MountAttrNodev},
-	{name: "diratime", clear: true, attr: linux.MountAttrNodiratime},
+	{name: "dev", clears: true, attr: linux.MountAttrNodev},
+	{name: "diratime", clears: true, attr: linux.MountAttrNodiratime},
 	{name: "dirsync", super: syscall.MS_DIRSYNC},
-	{name: "exec", clear: true, attr: linux.MountAttrNoexec},
+	{name: "exec", clears: true, attr: linux.MountAttrNoexec},
 	{name: "idmap", flag: flagIDMap},
 	{name: "iversion", super: syscall.MS_I_VERSION},
 	{name: "lazytime", super: linux.MS_LAZYTIME},
-	{name: "loud", clear: true, super: syscall.MS_SILENT},
+	{name: "loud", clears: true, super: syscall.MS_SILENT},
 	{name: "mand", super: syscall.MS_MANDLOCK},
 	{name: "noatime", attr: linux.MountAttrNoatime},
 	{name: "nodev", attr: linux.MountAttrNodev},
 	{name: "nodiratime", attr: linux.MountAttrNodiratime},
 	{name: "noexec", attr: linux.MountAttrNoexec},
-	{name: "noiversion", clear: true, super: syscall.MS_I_VERSION},
-	{name: "nolazytime", clear: true, super: linux.MS_LAZYTIME},
-	{name: "nomand", clear: true, super: syscall.MS_MANDLOCK},
+	{name: "noiversion", clears: true, super: syscall.MS_I_VERSION},
+	{name: "nolazytime", clears: true, super: linux.MS_LAZYTIME},
+	{name: "nomand", clears: true, super: syscall.MS_MANDLOCK},
 	// Since v2.6.30 the kernel takes relatime where nothing else is said, so its
 	// opposite leaves relatime as well (mount(8)).
-	{name: "norelatime", clear: true, attr: linux.MountAttrAtime},
-	{name: "nostrictatime", clear: true, attr: linux.MountAttrStrictatime},
+	{name: "norelatime", clears: true, attr: linux.MountAttrAtime},
+	{name: "nostrictatime", clears: true, attr: linux.MountAttrStrictatime},
 	{name: "nosuid", attr: linux.MountAttrNosuid},
 	{name: "nosymfollow", attr: linux.MountAttrNosymfollow},
 	{name: "private", propagation: syscall.MS_PRIVATE},
-	{name: "ratime", clear: true, recursive: true, attr: linux.MountAttrNoatime},
+	{name: "ratime", clears: true, recursive: true, attr: linux.MountAttrNoatime},
 	{name: "rbind", flag: flagBind | flagRbind},
-	{name: "rdev", clear: true, recursive: true, attr: linux.MountAttrNodev},
-	{name: "rdiratime", clear: true, recursive: true, attr: linux.MountAttrNodiratime},
-	{name: "relatime", clear: true, attr: linux.MountAttrAtime},
+	{name: "rdev", clears: true, recursive: true, attr: linux.MountAttrNodev},
+	{name: "rdiratime", clears: true, recursive: true, attr: linux.MountAttrNodiratime},
+	{name: "relatime", clears: true, attr: linux.MountAttrAtime},
 	{name: "remount", flag: flagRemount},
-	{name: "rexec", clear: true, recursive: true, attr: linux.MountAttrNoexec},
+	{name: "rexec", clears: true, recursive: true, attr: linux.MountAttrNoexec},
 	{name: "ridmap", flag: flagIDMap | flagRIDMap},
 	{name: "rnoatime", recursive: true, attr: linux.MountAttrNoatime},
 	{name: "rnodev", recursive: true, attr: linux.MountAttrNodev},
 	{name: "rnodiratime", recursive: true, attr: linux.MountAttrNodiratime},
 	{name: "rnoexec", recursive: true, attr: linux.MountAttrNoexec},
-	{name: "rnorelatime", clear: true, recursive: true, attr: linux.MountAttrAtime},
-	{name: "rnostrictatime", clear: true, recursive: true, attr: linux.MountAttrStrictatime},
+	{name: "rnorelatime", clears: true, recursive: true, attr: linux.MountAttrAtime},
+	{name: "rnostrictatime", clears: true, recursive: true, attr: linux.MountAttrStrictatime},
 	{name: "rnosuid", recursive: true, attr: linux.MountAttrNosuid},
 	{name: "rnosymfollow", recursive: true, attr: linux.MountAttrNosymfollow},
 	{name: "ro", attr: linux.MountAttrRdonly, super: syscall.MS_RDONLY},
 	{name: "rprivate", propagation: syscall.MS_PRIVATE | syscall.MS_REC},
-	{name: "rrelatime", clear: true, recursive: true, attr: linux.MountAttrAtime},
+	{name: "rrelatime", clears: true, recursive: true, attr: linux.MountAttrAtime},
 	{name: "rro", recursive: true, attr: linux.MountAttrRdonly},
-	{name: "rrw", clear: true, recursive: true, attr: linux.MountAttrRdonly},
+	{name: "rrw", clears: true, recursive: true, attr: linux.MountAttrRdonly},
 	{name: "rshared", propagation: syscall.MS_SHARED | syscall.MS_REC},
 	{name: "rslave", propagation: syscall.MS_SLAVE | syscall.MS_REC},
 	{name: "rstrictatime", recursive: true, attr: linux.MountAttrStrictatime},
-	{name: "rsuid", clear: true, recursive: true, attr: linux.MountAttrNosuid},
-	{name: "rsymfollow", clear: true, recursive: true, attr: linux.MountAttrNosymfollow},
+	{name: "rsuid", clears: true, recursive: true, attr: linux.MountAttrNosuid},
+	{name: "rsymfollow", clears: true, recursive: true, attr: linux.MountAttrNosymfollow},
 	{name: "runbindable", propagation: syscall.MS_UNBINDABLE | syscall.MS_REC},
-	{name: "rw", clear: true, attr: linux.MountAttrRdonly, super: syscall.MS_RDONLY},
+	{name: "rw", clears: true, attr: linux.MountAttrRdonly, super: syscall.MS_RDONLY},
 	{name: "shared", propagation: syscall.MS_SHARED},
 	{name: "silent", super: syscall.MS_SILENT},
 	{name: "slave", propagation: syscall.MS_SLAVE},
 	{name: "src-nofollow", flag: flagSrcNofollow},
 	{name: "strictatime", attr: linux.MountAttrStrictatime},
-	{name: "suid", clear: true, attr: linux.MountAttrNosuid},
-	{name: "symfollow", clear: true, attr: linux.MountAttrNosymfollow},
+	{name: "suid", clears: true, attr: linux.MountAttrNosuid},
+	{name: "symfollow", clears: true, attr: linux.MountAttrNosymfollow},
 	{name: "sync", super: syscall.MS_SYNCHRONOUS},
 	{name: "tmpcopyup", flag: flagTmpCopyUp},
 	{name: "unbindable", propagation: syscall.MS_UNBINDABLE},
@@ -120,11 +120,11 @@ func findMountOption(name string) *mountOption {
 // apply lays the option over m; the last word about a bit wins.
 func (o *mountOption) apply(m *wire.Mount) {
 	if o.recursive {
-		m.RecAttrSet, m.RecAttrClr = change(m.RecAttrSet, m.RecAttrClr, o.attr, o.clear)
+		m.RecAttrSet, m.RecAttrClr = change(m.RecAttrSet, m.RecAttrClr, o.attr, o.clears)
 	} else {
-		m.AttrSet, m.AttrClr = change(m.AttrSet, m.AttrClr, o.attr, o.clear)
+		m.AttrSet, m.AttrClr = change(m.AttrSet, m.AttrClr, o.attr, o.clears)
 	}
-	if o.clear {
+	if o.clears {
 		m.SuperFlags &^= o.super
 	} else {
 		m.SuperFlags |= o.super
@@ -137,7 +137,7 @@ func (o *mountOption) apply(m *wire.Mount) {
 // change returns set and clr after the bits of attr have been set or cleared.
 // The three atime modes are one field to the kernel: whoever touches it has to
 // clear all of it (mount_setattr(2)).
-func change(set, clr, attr uint64, clear bool) (newSet, newClr uint64) {
+func change(set, clr, attr uint64, clears bool) (newSet, newClr uint64) {
 	if attr == 0 {
 		return set, clr
 	}
@@ -145,7 +145,7 @@ func change(set, clr, attr uint64, clear bool) (newSet, newClr uint64) {
 	if attr&linux.MountAttrAtime != 0 {
 		all |= linux.MountAttrAtime
 	}
-	if clear {
+	if clears {
 		return set &^ all, clr | all
 	}
 	set = set&^all | attr

@@ -33,7 +33,7 @@ func personalityFlag(f specs.LinuxPersonalityFlag) uint64 {
 	switch f {
 	case "UNAME26":
 		return 0x0020000
-	case "ADDR_NO_RANDOMIZE":
+	case "ADDR_NO_RANDOMIZE": //nolint:misspell // kernel spelling
 		return 0x0040000
 	case "FDPIC_FUNCPTRS":
 		return 0x0080000

@@ -27,7 +27,7 @@ type ProcessOptions struct {
 }
 
 // ConvertProcess converts a process alone, for exec. The strings are warnings;
-// the error is of type Faults. What linux.* adds to the first process
+// the error is of type ConfigErrors. What linux.* adds to the first process
 // (personality, memoryPolicy, seccomp) and RLIMIT_NOFILE's values to restore stay unset.
 func ConvertProcess(p *specs.Process, opts ProcessOptions) (wire.Process, []string, error) {
 	f := &findings{}
