@@ -130,8 +130,11 @@ func session(root string) error {
 		}
 		screen.Write(buf[:n])
 	}
-	if err := cmd.Wait(); err != nil || strings.TrimSpace(screen.String()) != "31 97" {
-		return fmt.Errorf("on the terminal stands %q, want its size: %v", screen.String(), err)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("on the terminal stands %q: %w", screen.String(), err)
+	}
+	if strings.TrimSpace(screen.String()) != "31 97" {
+		return fmt.Errorf("on the terminal stands %q, want its size", screen.String())
 	}
 	return syscall.Close(master)
 }
@@ -144,7 +147,7 @@ func attached(string) error {
 	}
 	var st syscall.Stat_t
 	if err := syscall.Fstat(3, &st); err != syscall.EBADF {
-		return fmt.Errorf("fd 3 is still open: %v", err)
+		return errors.New("fd 3 is still open")
 	}
 	var first syscall.Stat_t
 	for fd := range 3 {
@@ -185,8 +188,8 @@ func symlinkedPtmx(root string) error {
 		return err
 	}
 	_, err = Open(dir)
-	if want := "open a terminal: /dev/pts: not a devpts file system"; err == nil || err.Error() != want {
-		return fmt.Errorf("error %v, want %s", err, want)
+	if err := expect(err, "open a terminal: /dev/pts: not a devpts file system"); err != nil {
+		return err
 	}
 	// A bind mount over ptmx of a true devpts is noticed at the master.
 	if dir, err = mountDevpts(root); err != nil {
@@ -199,8 +202,13 @@ func symlinkedPtmx(root string) error {
 		return err
 	}
 	_, err = Open(dir)
-	if want := "open a terminal: /dev/pts/ptmx: not a devpts file system"; err == nil || err.Error() != want {
-		return fmt.Errorf("error %v, want %s", err, want)
+	return expect(err, "open a terminal: /dev/pts/ptmx: not a devpts file system")
+}
+
+// expect reports an error that does not read as want.
+func expect(err error, want string) error {
+	if err == nil || err.Error() != want {
+		return errors.Join(errors.New("want: "+want), err)
 	}
 	return nil
 }
@@ -211,10 +219,7 @@ func noDevpts(root string) error {
 		return err
 	}
 	_, err = Open(dir)
-	if want := "open a terminal: /dev/pts: no such file or directory"; err == nil || err.Error() != want {
-		return fmt.Errorf("error %v, want %s", err, want)
-	}
-	return nil
+	return expect(err, "open a terminal: /dev/pts: no such file or directory")
 }
 
 // TestChownPipes gives a child a pipe, /dev/null and a regular file.
@@ -251,8 +256,8 @@ func TestChownPipes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := st.Sys().(*syscall.Stat_t).Uid; got != c.uid {
-			t.Errorf("%s belongs to %d, want %d", c.file.Name(), got, c.uid)
+		if sys, ok := st.Sys().(*syscall.Stat_t); !ok || sys.Uid != c.uid {
+			t.Errorf("%s belongs to %+v, want %d", c.file.Name(), st.Sys(), c.uid)
 		}
 	}
 }

@@ -114,8 +114,9 @@ func child(t *testing.T, role string, r request, namespaces uintptr) result {
 		t.Fatal(err)
 	}
 	go func() {
-		out.Write(data)
-		out.Close()
+		// A child that died before reading shows in its status.
+		_, _ = out.Write(data)
+		_ = out.Close()
 	}()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), roleEnv+"="+role)
@@ -132,7 +133,10 @@ func child(t *testing.T, role string, r request, namespaces uintptr) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok {
+		t.Fatal("no wait status")
+	}
 	res := result{code: status.ExitStatus(), stdout: stdout.String(), stderr: stderr.String()}
 	if status.Signaled() {
 		res.signal = status.Signal()

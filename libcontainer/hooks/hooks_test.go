@@ -178,7 +178,9 @@ func TestBackgroundProcessIsNotWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hold.Close()
+	if err := hold.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestWithoutPidfd(t *testing.T) {

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"errors"
 	"syscall"
 
 	"berth/internal/linux"
@@ -60,7 +61,7 @@ func (r *run) wait(timeout int) (status syscall.WaitStatus, timedOut bool, err e
 			}
 		}
 		if err := r.poll(left); err != nil {
-			return status, false, err
+			return status, false, errors.Join(err, r.kill())
 		}
 	}
 }
