@@ -7,7 +7,6 @@ import (
 
 	"berth/cgroups"
 	"berth/internal/linux"
-	"berth/libcontainer/state"
 )
 
 // KillOptions are the arguments of kill.
@@ -77,8 +76,12 @@ func (c *opened) openInit() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open process %d: %w", c.state.PID, err)
 	}
-	if !state.Alive(c.state.PID, c.state.StartTime) {
-		return -1, errors.Join(ErrNotRunning, syscall.Close(pidfd))
+	alive, err := c.state.Alive()
+	if err == nil && !alive {
+		err = ErrNotRunning
+	}
+	if err != nil {
+		return -1, errors.Join(err, syscall.Close(pidfd))
 	}
 	return pidfd, nil
 }

@@ -33,28 +33,25 @@ func (c *opened) pids() ([]int, error) {
 	}
 	pids, err := m.Pids()
 	if errors.Is(err, cgroups.ErrNoCgroup) {
-		return c.pidsOfNamespace(), nil
-	}
-	if errors.Is(err, os.ErrNotExist) && !c.state.Alive() {
-		return nil, nil
+		return c.pidsOfNamespace()
 	}
 	return pids, err
 }
 
 // pidsOfNamespace is for a container without a cgroup: those who share the init
 // process' pid namespace, or init alone if that is the host's.
-func (c *opened) pidsOfNamespace() []int {
-	if !c.state.Alive() {
-		return nil
+func (c *opened) pidsOfNamespace() ([]int, error) {
+	if alive, err := c.state.Alive(); err != nil || !alive {
+		return nil, err
 	}
 	init := c.state.PID
 	ns, err := os.Readlink(pidNamespace(init))
 	if err != nil || !c.state.PrivatePIDNS {
-		return []int{init}
+		return []int{init}, nil
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return []int{init}
+		return []int{init}, nil
 	}
 	var pids []int
 	for _, e := range entries {
@@ -66,7 +63,7 @@ func (c *opened) pidsOfNamespace() []int {
 			pids = append(pids, pid)
 		}
 	}
-	return pids
+	return pids, nil
 }
 
 func pidNamespace(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/ns/pid" }

@@ -10,13 +10,21 @@ import (
 )
 
 // Alive tells whether the process pid that started at startTime runs. A zombie
-// does not, nor does another process that has got the number since.
-func Alive(pid int, startTime uint64) bool {
+// does not, nor does another process that has got the number since. When /proc
+// cannot be read, for want of file descriptors, say, it is an error: a container
+// must not be taken for stopped and deleted because of that.
+func Alive(pid int, startTime uint64) (bool, error) {
 	if pid <= 0 {
-		return false
+		return false, nil
 	}
 	st, err := readStat(pid)
-	return err == nil && st.startTime == startTime && st.state != 'Z' && st.state != 'X'
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return st.startTime == startTime && st.state != 'Z' && st.state != 'X', nil
 }
 
 // StartTime returns when a process started, in clock ticks since boot: field 22

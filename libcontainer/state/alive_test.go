@@ -24,7 +24,14 @@ func TestAlive(t *testing.T) {
 	if err != nil || start == 0 {
 		t.Fatal(start, err)
 	}
-	if !Alive(pid, start) || Alive(pid, start+1) || Alive(0, 0) || Alive(-1, start) {
+	alive := func(pid int, start uint64) bool {
+		is, err := Alive(pid, start)
+		if err != nil {
+			t.Error(err)
+		}
+		return is
+	}
+	if !alive(pid, start) || alive(pid, start+1) || alive(0, 0) || alive(-1, start) {
 		t.Error("a running process is taken for another, or another for it")
 	}
 	if err := in.Close(); err != nil {
@@ -37,13 +44,13 @@ func TestAlive(t *testing.T) {
 	if got, err := StartTime(pid); err != nil || got != start {
 		t.Fatalf("the zombie's start time is %d, %v", got, err)
 	}
-	if Alive(pid, start) {
+	if alive(pid, start) {
 		t.Error("a zombie is alive")
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := StartTime(pid); Alive(pid, start) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := StartTime(pid); alive(pid, start) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a reaped process is alive: %v", err)
 	}
 }
@@ -99,5 +106,28 @@ func TestStatus(t *testing.T) {
 	broken := errors.New("no")
 	if _, err := (&State{PID: pid, StartTime: start}).Status(false, func() (bool, error) { return false, broken }); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Without file descriptors a live process must not look dead.
+func TestAliveUnknown(t *testing.T) {
+	start, err := StartTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lim, none unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		t.Fatal(err)
+	}
+	none.Max = lim.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	status, err := (&State{PID: os.Getpid(), StartTime: start}).Status(false, nil)
+	if e := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); e != nil {
+		t.Fatal(e)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Errorf("%s, %v", status, err)
 	}
 }

@@ -7,7 +7,11 @@ func (s *State) Status(listening bool, frozen func() (bool, error)) (Status, err
 	if s.PID == 0 {
 		return Creating, nil
 	}
-	if !s.Alive() {
+	alive, err := s.Alive()
+	if err != nil {
+		return "", err
+	}
+	if !alive {
 		return Stopped, nil
 	}
 	if frozen != nil {
@@ -28,4 +32,4 @@ func (s *State) Status(listening bool, frozen func() (bool, error)) (Status, err
 }
 
 // Alive tells whether the container's init process exists.
-func (s *State) Alive() bool { return Alive(s.PID, s.StartTime) }
+func (s *State) Alive() (bool, error) { return Alive(s.PID, s.StartTime) }

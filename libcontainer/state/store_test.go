@@ -28,12 +28,19 @@ func create(t *testing.T, s Store, id string) *Dir {
 	if err := d.Save(&State{ID: id, PID: 1}); err != nil {
 		t.Fatal(err)
 	}
-	d.Close()
+	closeDir(t, d)
 	if d, err = s.Open(id); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.Close)
+	t.Cleanup(func() { closeDir(t, d) })
 	return d
+}
+
+func closeDir(t testing.TB, d *Dir) {
+	t.Helper()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func mode(t *testing.T, path string) os.FileMode {
@@ -51,7 +58,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	defer closeDir(t, d)
 	want := State{ID: "web", Bundle: "/b", Created: time.Unix(5, 6).UTC(), Annotations: map[string]string{"a": "b"}}
 	if err := d.Save(&want); err != nil {
 		t.Fatal(err)
@@ -101,7 +108,7 @@ func TestOneCreateWins(t *testing.T) {
 			switch {
 			case err == nil:
 				won.Add(1)
-				d.Close()
+				closeDir(t, d)
 			case !errors.Is(err, ErrExist):
 				t.Error(err)
 			}
@@ -126,7 +133,7 @@ func TestCreateRacesRemove(t *testing.T) {
 				if errors.Is(err, ErrExist) {
 					if d, err = s.Open("web"); err == nil {
 						if err = d.Lock(); err != nil {
-							d.Close()
+							closeDir(t, d)
 						}
 					}
 				} else if err == nil {
@@ -147,7 +154,7 @@ func TestCreateRacesRemove(t *testing.T) {
 				if err := errors.Join(err, d.Remove()); err != nil {
 					t.Error(err)
 				}
-				d.Close()
+				closeDir(t, d)
 			}
 		})
 	}
@@ -194,7 +201,7 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close()
+	defer closeDir(t, b)
 	if err := a.Lock(); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +213,7 @@ func TestLock(t *testing.T) {
 	if err := a.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	a.Close()
+	closeDir(t, a)
 	if err := <-locked; !errors.Is(err, ErrNotExist) {
 		t.Errorf("lock of a removed container: %v", err)
 	}
@@ -234,7 +241,7 @@ func TestLeftovers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer d.Close()
+			defer closeDir(t, d)
 			if name != "none" {
 				err = os.WriteFile(d.Path+"/"+StateFile, []byte(content), 0o600)
 			}
@@ -315,7 +322,7 @@ func BenchmarkList1000(b *testing.B) {
 		if err := d.Save(&State{ID: d.ID, PID: os.Getpid(), StartTime: self}); err != nil {
 			b.Fatal(err)
 		}
-		d.Close()
+		closeDir(b, d)
 	}
 	for b.Loop() {
 		entries, _, err := s.List()
