@@ -80,13 +80,15 @@ func checkPreserveFDs(n int) error {
 	return nil
 }
 
-// holdsSysAdmin tells whether the workload has CAP_SYS_ADMIN in the host's user
-// namespace: then it could make the read-only mount of berth's binary writable.
-func holdsSysAdmin(cfg *configs.Config) bool {
-	return cfg.Namespace(unix.CLONE_NEWUSER) == nil && sysAdmin(&cfg.Plan.Process)
-}
-
-func sysAdmin(p *wire.Process) bool {
+// needsSeal tells whether the init stage has to be a sealed copy of berth: the
+// workload has CAP_SYS_ADMIN in the host's user namespace and could make the
+// read-only mount of the binary writable; or others of the container's user
+// namespace can see the stage, which the kernel keeps them from tracing only if
+// they cannot read its binary (would_dump, fs/exec.c).
+func needsSeal(userns, visible bool, p *wire.Process) bool {
+	if userns {
+		return visible
+	}
 	c := p.Capabilities
 	return c != nil && (c.Bounding|c.Permitted)&(1<<unix.CAP_SYS_ADMIN) != 0
 }

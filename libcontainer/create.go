@@ -144,6 +144,7 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	if err := c.limit(); err != nil {
 		return nil, err
 	}
+	specconv.BindCgroups(cfg, c.mgr.Record())
 	if err := rt.launch(c, b, &undo); err != nil {
 		return nil, rt.explain(c, err)
 	}
@@ -237,7 +238,7 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		AddToCgroup: c.mgr.Add,
 		Listener:    listener,
 		Console:     b.console,
-		Sealed:      holdsSysAdmin(cfg),
+		Sealed:      needsSeal(c.state.UserNS, !c.state.PrivatePIDNS, &cfg.Plan.Process),
 	}
 	if len(cfg.Plan.CreateContainerHooks)+len(cfg.Plan.StartContainerHooks) > 0 {
 		o.HookState = func(pid int) string {

@@ -223,7 +223,7 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		AddToCgroup: m.Add,
 		Listener:    -1,
 		Console:     term.console,
-		Sealed:      !c.state.UserNS && sysAdmin(&plan.Process),
+		Sealed:      needsSeal(c.state.UserNS, true, &plan.Process),
 	})
 	if err != nil {
 		return nil, err

@@ -37,8 +37,20 @@ func newProgram(o *Options, gate [2]int) (*program, error) {
 	for _, fd := range o.Inherit {
 		p.call(StepInherit, syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, 0)
 	}
+	p.blind()
 	p.call(StepExec, sysExecveat, uintptr(o.ExeFD), p.str(""), p.strs(o.Args), p.strs(o.Env), atEmptyPath)
 	return p, nil
+}
+
+// blind keeps the Go runtime of the init stage from opening files while it
+// starts: it would look for its CPU limit in /proc/self/cgroup, mountinfo and
+// below /sys, which after a join are the container's to fake (a FIFO there would
+// hold berth up for ever), and otherwise cost time that grows with the mounts.
+// With no fd to be had, open(2) fails before it looks at the path. Unblind lifts
+// the limit.
+func (p *program) blind() {
+	_, hard := Nofile()
+	p.call(StepInherit, sysPrlimit64, 0, syscall.RLIMIT_NOFILE, p.rlimit(0, hard), 0)
 }
 
 // direct is the way with one clone.

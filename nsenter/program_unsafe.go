@@ -112,3 +112,10 @@ func (a *arena) cloneArgs(c cloneArgs) uintptr {
 	*(*cloneArgs)(unsafe.Add(a.base(), at)) = c
 	return a.address(at)
 }
+
+// rlimit stores a struct rlimit64 and returns its address.
+func (a *arena) rlimit(soft, hard uint64) uintptr {
+	at := a.reserve(16)
+	*(*[2]uint64)(unsafe.Add(a.base(), at)) = [2]uint64{soft, hard}
+	return a.address(at)
+}

@@ -1,6 +1,7 @@
 package nsenter
 
 const (
-	sysSetns    = 308
-	sysExecveat = 322
+	sysPrlimit64 = 302
+	sysSetns     = 308
+	sysExecveat  = 322
 )

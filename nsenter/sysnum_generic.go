@@ -3,6 +3,7 @@
 package nsenter
 
 const (
-	sysSetns    = 268
-	sysExecveat = 281
+	sysPrlimit64 = 261
+	sysSetns     = 268
+	sysExecveat  = 281
 )

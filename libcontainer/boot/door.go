@@ -7,6 +7,7 @@ import (
 
 	"berth/internal/linux"
 	"berth/libcontainer/wire"
+	"berth/nsenter"
 )
 
 // init is the door of stage 2. Go runs it as soon as the packages it imports are
@@ -22,6 +23,9 @@ func init() {
 	sock, err := strconv.Atoi(args[1])
 	if err != nil || !isSocket(sock) {
 		die("berth-init is started by berth create, run and exec alone\n")
+	}
+	if err := nsenter.Unblind(); err != nil {
+		die("berth-init: raise RLIMIT_NOFILE: " + err.Error() + "\n")
 	}
 	s := &stage{conn: wire.Conn{FD: sock}, slave: -1}
 	s.fail(s.run())

@@ -40,7 +40,8 @@ type Options struct {
 	// HookState makes the state that hooks inside get, once the pid is known.
 	HookState func(pid int) string
 	// Sealed executes a sealed copy of the binary: for containers that hold
-	// CAP_SYS_ADMIN in the host's user namespace.
+	// CAP_SYS_ADMIN in the host's user namespace, and where processes of the same
+	// user namespace can see the init stage, which the copy hides itself from.
 	Sealed bool
 }
 
@@ -91,7 +92,7 @@ func (c *Child) fork(o Options, exe, sock int) error {
 		Args:     []string{wire.InitName, strconv.Itoa(sock)},
 		// One P and no collector: the stage lives for a millisecond. The variables end
 		// with its execve.
-		Env:     []string{"GOMAXPROCS=1", "GOGC=off"},
+		Env:     []string{"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1"},
 		Inherit: []int{sock},
 		Maps: func(pid int) error {
 			return writeMaps(pid, o.UIDMappings, o.GIDMappings)
