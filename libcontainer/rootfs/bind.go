@@ -25,7 +25,7 @@ func (r *Root) mountBind(m *wire.Mount) error {
 	if tree < 0 {
 		var err error
 		if tree, err = openSource(m); err != nil {
-			return linux.Wrap("open source", err)
+			return r.explainBind(m, linux.Wrap("open source", err))
 		}
 		defer closeFD(tree)
 	}
@@ -53,6 +53,15 @@ func openSource(m *wire.Mount) (int, error) {
 		flags |= linux.AtSymlinkNofollow
 	}
 	return linux.OpenTree(linux.AT_FDCWD, m.Source, flags)
+}
+
+// explainBind adds the cure to the kernel's bare EINVAL: what another user
+// namespace mounted over a part of the source must not be uncovered.
+func (r *Root) explainBind(m *wire.Mount, err error) error {
+	if r.opts.UserNS && !m.Recursive && errno(err) == syscall.EINVAL {
+		return linux.Wrap("in a user namespace a source with mounts below it can only be bound with them (rbind)", err)
+	}
+	return err
 }
 
 // checkSource lets nothing but a procfs be bound on /proc.

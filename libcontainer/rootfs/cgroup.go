@@ -135,6 +135,9 @@ func (r *Root) mountCgroup2(m *wire.Mount) error {
 		// The whole host's tree: never writable (CVE-2023-25809).
 		b.Source = cgroup2Mountpoint
 		b.AttrSet |= linux.MountAttrRdonly
+		if !r.legacy {
+			b.Recursive, b.RecAttrSet = true, linux.MountAttrRdonly
+		}
 	}
 	err := r.mountBind(&b)
 	if errno(err) == syscall.ENOENT && r.opts.UserNS {

@@ -103,7 +103,7 @@ func (r *Root) bindLegacy(m *wire.Mount) error {
 		rec = syscall.MS_REC
 	}
 	if err := r.bindAt(src, t.fd, rec); err != nil {
-		return linux.Wrap("bind", err)
+		return r.explainBind(m, linux.Wrap("bind", err))
 	}
 	mnt, err := r.openMounted(m)
 	if err != nil {
