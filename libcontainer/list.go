@@ -1,8 +1,14 @@
 package libcontainer
 
+import "berth/libcontainer/state"
+
 // List tells about every container below the root, by id.
 func (rt *Runtime) List() ([]Info, error) {
-	entries, skipped, err := rt.store().List()
+	entries, skipped, err := rt.store().List(func(st *state.State) (bool, error) {
+		c := opened{rt: rt, state: st}
+		defer c.closeManager()
+		return c.frozen()
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -12,12 +18,7 @@ func (rt *Runtime) List() ([]Info, error) {
 	names := new(owners)
 	infos := make([]Info, 0, len(entries))
 	for _, e := range entries {
-		c := opened{rt: rt, state: e.State}
-		info, err := c.info(e.Listening, names)
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, info)
+		infos = append(infos, newInfo(e.State, e.Status, names))
 	}
 	return infos, nil
 }

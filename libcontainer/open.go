@@ -50,9 +50,19 @@ func (rt *Runtime) load(id string, load func(*state.Dir) (*state.State, error)) 
 	return &opened{rt: rt, dir: dir, state: st}, nil
 }
 
-// close ends the lock, if there is one.
+// close ends the lock, if there is one, and gives all file descriptors back.
 func (c *opened) close() {
+	c.closeManager()
 	_ = c.dir.Close() // a directory has nothing to lose
+}
+
+// closeManager keeps a list of thousands of containers from holding as many file
+// descriptors: besides the limit, the kernel waits for an RCU grace period each
+// time a table of descriptors that threads share has to grow.
+func (c *opened) closeManager() {
+	if m, ok := c.mgr.(interface{ Close() }); ok {
+		m.Close()
+	}
 }
 
 // manager returns the container's cgroup.

@@ -11,15 +11,14 @@ func (rt *Runtime) State(id string) (Info, error) {
 		return Info{}, err
 	}
 	defer c.close()
-	return c.info(c.dir.Listening(), new(owners))
-}
-
-func (c *opened) info(listening bool, names *owners) (Info, error) {
-	status, err := c.state.Status(listening, c.frozen)
+	status, err := c.status()
 	if err != nil {
 		return Info{}, err
 	}
-	s := c.state
+	return newInfo(c.state, status, new(owners)), nil
+}
+
+func newInfo(s *state.State, status state.Status, names *owners) Info {
 	info := Info{
 		OCIVersion:  s.OCIVersion,
 		ID:          s.ID,
@@ -34,5 +33,5 @@ func (c *opened) info(listening bool, names *owners) (Info, error) {
 	if status == state.Stopped {
 		info.PID = 0
 	}
-	return info, nil
+	return info
 }

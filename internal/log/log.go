@@ -3,6 +3,7 @@ package log
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,9 +18,10 @@ type Options struct {
 	Debug bool
 }
 
-// Logger collects what a command has to say. It is not safe for concurrent use.
+// Logger collects what a command has to say. Its methods may be called concurrently.
 type Logger struct {
 	opts    Options
+	mu      sync.Mutex // of all below
 	fd      int
 	stderr  int
 	waiting []entry
@@ -59,9 +61,12 @@ func openAppend(path string) (int, error) {
 
 // Debug writes a note if debugging is on.
 func (l *Logger) Debug(msg string) {
-	if l.opts.Debug {
-		l.write(entry{"debug", msg, l.now()})
+	if !l.opts.Debug {
+		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(entry{"debug", msg, l.now()})
 }
 
 // Debugf is Debug with a format; the arguments are looked at only when debugging is on.
@@ -73,6 +78,8 @@ func (l *Logger) Debugf(format string, args ...any) {
 
 // Warn keeps a warning until Flush; with Debug it is written at once.
 func (l *Logger) Warn(msg string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	e := entry{"warning", msg, l.now()}
 	if l.opts.Debug {
 		l.write(e)
@@ -88,6 +95,8 @@ func (l *Logger) Warnf(format string, args ...any) { l.Warn(fmt.Sprintf(format, 
 // stderr, and drops the warnings that wait. Without a log file and with JSON the
 // line on stderr is the object, else it is the sentence after "berth: ".
 func (l *Logger) Error(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.waiting = nil
 	e := entry{"error", err.Error(), l.now()}
 	if l.fd >= 0 {
@@ -102,6 +111,8 @@ func (l *Logger) Error(err error) {
 // Flush writes the warnings that wait: the command has done its work, or, for
 // run, the workload has started.
 func (l *Logger) Flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, e := range l.waiting {
 		l.write(e)
 	}
@@ -110,6 +121,8 @@ func (l *Logger) Flush() {
 
 // Close closes the log file.
 func (l *Logger) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.fd < 0 {
 		return nil
 	}

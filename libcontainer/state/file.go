@@ -1,8 +1,8 @@
 package state
 
 import (
-	"bytes"
 	"errors"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,27 +28,25 @@ func readNames(fd int) ([]string, error) {
 	}
 }
 
-// readAt reads a whole regular file.
-func readAt(dirfd int, name string) ([]byte, error) {
+// readAt reads a whole regular file into buf, which it grows where needed.
+func readAt(dirfd int, name string, buf []byte) ([]byte, error) {
 	fd, err := openAt(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return buf, err
 	}
 	defer closeFD(fd)
-	var b bytes.Buffer
-	b.Grow(4 << 10)
+	buf = buf[:0]
 	for {
-		free := b.AvailableBuffer()
-		n, err := unix.Read(fd, free[:cap(free)])
+		buf = slices.Grow(buf, 4<<10)
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
-			return nil, err
+			return buf, err
 		case n == 0:
-			return b.Bytes(), nil
+			return buf, nil
 		default:
-			b.Write(free[:n])
-			b.Grow(bytes.MinRead)
+			buf = buf[:len(buf)+n]
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (d *Dir) Save(s *State) error {
 // Load reads the state file: an IncompleteError when there is none or it is
 // damaged, another error when a newer berth wrote it.
 func (d *Dir) Load() (*State, error) {
-	s, err := loadAt(d.fd, StateFile)
+	s, _, err := loadAt(d.fd, StateFile, nil)
 	if err != nil {
 		return nil, d.loadError(err)
 	}
@@ -44,7 +44,7 @@ func (d *Dir) SaveConfig(raw []byte) error { return d.replace(ConfigFile, raw) }
 
 // LoadConfig returns the bytes of config.json.
 func (d *Dir) LoadConfig() ([]byte, error) {
-	raw, err := readAt(d.fd, ConfigFile)
+	raw, err := readAt(d.fd, ConfigFile, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read %s/%s: %w", d.Path, ConfigFile, err)
 	}
@@ -85,18 +85,19 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("version %d is newer than %d, the newest this berth knows", e.version, Version)
 }
 
-func loadAt(dirfd int, name string) (*State, error) {
-	data, err := readAt(dirfd, name)
+// loadAt reads with the help of buf, and returns it for the next one.
+func loadAt(dirfd int, name string, buf []byte) (*State, []byte, error) {
+	buf, err := readAt(dirfd, name, buf)
 	if err != nil {
-		return nil, err
+		return nil, buf, err
 	}
 	var s State
-	err = json.Unmarshal(data, &s)
+	err = json.Unmarshal(buf, &s)
 	if s.Version > Version {
-		return nil, &newerError{s.Version}
+		return nil, buf, &newerError{s.Version}
 	}
 	if err != nil || s.Version < 1 {
-		return nil, errDamaged
+		return nil, buf, errDamaged
 	}
-	return &s, nil
+	return &s, buf, nil
 }

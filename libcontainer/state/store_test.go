@@ -36,6 +36,8 @@ func create(t *testing.T, s Store, id string) *Dir {
 	return d
 }
 
+func notFrozen(*State) (bool, error) { return false, nil }
+
 func closeDir(t testing.TB, d *Dir) {
 	t.Helper()
 	if err := d.Close(); err != nil {
@@ -260,7 +262,7 @@ func TestLeftovers(t *testing.T) {
 			} else if !errors.As(err, &incomplete) || !errors.Is(err, ErrNotExist) {
 				t.Errorf("load: %v", err)
 			}
-			entries, skipped, err := s.List()
+			entries, skipped, err := s.List(notFrozen)
 			if len(entries) != 0 || err != nil || (len(skipped) != 0) != (name == "newer") {
 				t.Errorf("list: %v, %v, %v", entries, skipped, err)
 			}
@@ -277,9 +279,33 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
+// More containers than one thread takes, each in its place.
+func TestListMany(t *testing.T) {
+	s := store(t)
+	for i := range 300 {
+		d, err := s.Create(fmt.Sprintf("c%03d", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Save(&State{ID: d.ID, Owner: i}); err != nil {
+			t.Fatal(err)
+		}
+		closeDir(t, d)
+	}
+	entries, skipped, err := s.List(notFrozen)
+	if err != nil || len(skipped) != 0 || len(entries) != 300 {
+		t.Fatal(len(entries), skipped, err)
+	}
+	for i, e := range entries {
+		if e.Owner != i || e.Status != Creating {
+			t.Errorf("%d is %s of %d, %s", i, e.ID, e.Owner, e.Status)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	s := store(t)
-	if entries, skipped, err := s.List(); len(entries)+len(skipped) != 0 || err != nil {
+	if entries, skipped, err := s.List(notFrozen); len(entries)+len(skipped) != 0 || err != nil {
 		t.Errorf("without a root: %v, %v, %v", entries, skipped, err)
 	}
 	for _, id := range []string{"b", ".a", "c"} {
@@ -295,15 +321,30 @@ func TestList(t *testing.T) {
 		t.Fatal(err)
 	}
 	create(t, s, "b")
-	entries, skipped, err := s.List()
+	start, err := StartTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"e", "d"} {
+		d := create(t, s, id)
+		if err := errors.Join(d.Lock(), d.Save(&State{ID: id, PID: os.Getpid(), StartTime: start})); err != nil {
+			t.Fatal(err)
+		}
+		if id == "d" {
+			if err := os.WriteFile(d.Path+"/"+StartSocket, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	entries, skipped, err := s.List(notFrozen)
 	if err != nil || len(skipped) != 0 {
 		t.Fatal(skipped, err)
 	}
 	var got []string
 	for _, e := range entries {
-		got = append(got, fmt.Sprint(e.ID, e.Listening))
+		got = append(got, e.ID+" "+string(e.Status))
 	}
-	if fmt.Sprint(got) != "[.afalse bfalse ctrue]" {
+	if fmt.Sprint(got) != "[.a stopped b stopped c stopped d created e running]" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -325,14 +366,9 @@ func BenchmarkList1000(b *testing.B) {
 		closeDir(b, d)
 	}
 	for b.Loop() {
-		entries, _, err := s.List()
-		if err != nil || len(entries) != 1000 {
-			b.Fatal(len(entries), err)
-		}
-		for _, e := range entries {
-			if st, err := e.Status(e.Listening, nil); st != Running || err != nil {
-				b.Fatal(st, err)
-			}
+		entries, skipped, err := s.List(notFrozen)
+		if err != nil || len(entries) != 1000 || len(skipped) != 0 || entries[999].Status != Running {
+			b.Fatal(len(entries), skipped, err)
 		}
 	}
 }
