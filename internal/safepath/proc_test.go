@@ -87,7 +87,7 @@ func openCovered() error {
 	for _, p := range []string{"sys/kernel/hostname", "sys/net/ipv4/ip_forward", "self/root", "self/fd/0", "/sys", "../etc"} {
 		fd, err := host.Open(p, syscall.O_RDONLY)
 		if !IsRefusal(err) {
-			return fmt.Errorf("host's %s: fd %d, error %v, want a refusal", p, fd, err)
+			return fmt.Errorf("host's %s: fd %d, want a refusal: %w", p, fd, err)
 		}
 	}
 	private, err := OpenProc()
@@ -119,16 +119,16 @@ func replacedProc() error {
 		return err
 	}
 	if _, err := HostProc(); !IsRefusal(err) {
-		return fmt.Errorf("a subdirectory of procfs on /proc: %v, want a refusal", err)
+		return fmt.Errorf("a subdirectory of procfs on /proc, want a refusal: %w", err)
 	}
 	if err := syscall.Mount("tmpfs", "/proc", "tmpfs", 0, ""); err != nil {
 		return err
 	}
 	if _, err := HostProc(); !IsRefusal(err) || !strings.Contains(err.Error(), "/proc") {
-		return fmt.Errorf("a tmpfs on /proc: %v, want a refusal", err)
+		return fmt.Errorf("a tmpfs on /proc, want a refusal: %w", err)
 	}
 	if _, err := Reopen(0, syscall.O_RDONLY); !IsRefusal(err) {
-		return fmt.Errorf("reopen through a tmpfs: %v, want a refusal", err)
+		return fmt.Errorf("reopen through a tmpfs, want a refusal: %w", err)
 	}
 	private, err := OpenProc()
 	if err != nil {

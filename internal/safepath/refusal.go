@@ -7,7 +7,7 @@ import (
 
 // Refusal says that an object was not what it has to be, in a way that only an
 // attack or a badly broken file system explains.
-type Refusal struct {
+type Refusal struct { //nolint:errname // it says what was done, like wire.Failure
 	Object string // a path, as the caller gave it
 	Reason string
 	Err    error // may be nil

@@ -121,7 +121,7 @@ func (w *walk) down(name, rest string) (int, string, error) {
 	}
 	kind := st.Mode & syscall.S_IFMT
 	switch {
-	case kind == syscall.S_IFLNK && !(last && w.flags&syscall.O_NOFOLLOW != 0):
+	case kind == syscall.S_IFLNK && (!last || w.flags&syscall.O_NOFOLLOW == 0):
 		defer closeFD(fd)
 		next, err := w.follow(fd, rest)
 		return -1, next, err

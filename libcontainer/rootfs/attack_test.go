@@ -224,7 +224,7 @@ func TestConsole(t *testing.T) {
 		w.must(os.MkdirAll(base+"/pts", 0o755))
 		w.must(syscall.Mount("devpts", base+"/pts", "devpts", 0, "newinstance,ptmxmode=0666"))
 		master, slave := w.openPty(base + "/pts")
-		defer syscall.Close(master)
+		defer closeFD(master)
 
 		w.link(base+"/victim/new", "rootfs/dev/console")
 		root, err := w.prepare(&wire.Rootfs{Mounts: []wire.Mount{procMount()}})
@@ -265,7 +265,7 @@ func TestConsoleAfterEnter(t *testing.T) {
 		w.must(err)
 		w.must(root.Enter())
 		master, slave := w.openPty("/dev/pts")
-		defer syscall.Close(master)
+		defer closeFD(master)
 		w.must(root.MountConsole(slave))
 		w.must(root.Finish())
 		if m := w.at("/dev/console"); m.fstype != "devpts" {

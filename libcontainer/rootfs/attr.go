@@ -117,11 +117,11 @@ func mountAttrs(fd int) (attrs uint64, err error) {
 		return 0, errors.New("statfs gives no mount flags")
 	}
 	for _, f := range flagNames {
-		if int64(fs.Flags)&f.st != 0 {
+		if fs.Flags&f.st != 0 {
 			attrs |= f.attr
 		}
 	}
-	if int64(fs.Flags)&(stRelatime|1024) == 0 {
+	if fs.Flags&(stRelatime|1024) == 0 {
 		attrs |= linux.MountAttrStrictatime
 	}
 	return attrs, nil

@@ -120,9 +120,9 @@ func (r *Root) freshOn(f *freshFS, fd int) error {
 	return linux.Wrap("move mount", linux.MoveMount(mnt, fd))
 }
 
-// mountCgroup2 mounts the cgroup v2 tree, or binds the container's part of it
-// where the kernel refuses a new mount: in a user namespace whose cgroup
-// namespace is the host's.
+// mountCgroup2 mounts the cgroup v2 tree. Where the kernel refuses a new mount,
+// as in a user namespace that does not own the cgroup namespace, it binds the part
+// of the tree that the cgroup namespace would show.
 func (r *Root) mountCgroup2(m *wire.Mount) error {
 	fresh := r.mountFresh(m)
 	if e := errno(fresh); e != syscall.EPERM && e != syscall.EBUSY {
@@ -131,8 +131,9 @@ func (r *Root) mountCgroup2(m *wire.Mount) error {
 	b := *m
 	b.Bind, b.AttrSet, b.AttrClr, b.RecAttrSet, b.RecAttrClr = true, effectiveAttrs(m), 0, 0, 0
 	b.Source = m.CgroupV2
-	if b.Source == "" {
-		// The whole host's tree: never writable (CVE-2023-25809).
+	if b.Source == "" || !r.opts.CgroupNS {
+		// The paths in /proc/self/cgroup start at the host's root: its whole tree, but
+		// never writable (CVE-2023-25809).
 		b.Source = cgroup2Mountpoint
 		b.AttrSet |= linux.MountAttrRdonly
 		if !r.legacy {

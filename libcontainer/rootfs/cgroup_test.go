@@ -129,3 +129,16 @@ func TestCgroup2Fallback(t *testing.T) {
 		}
 	})
 }
+
+func TestCgroup2WithoutNamespace(t *testing.T) {
+	inside(t, []string{userns}, func(w *world) {
+		w.write("cg/mine/cgroup.procs", "")
+		w.sharedCgroupNS = true
+		w.enter(&wire.Rootfs{Mounts: []wire.Mount{
+			{Destination: "/all", Type: "cgroup2", Source: "cgroup", CgroupV2: base + "/cg/mine"},
+		}})
+		if m := w.expect("/all", "ro"); m.source == "tmpfs" && m.root == "/cg/mine" {
+			w.Error("the own cgroup is shown as if it were the root")
+		}
+	})
+}

@@ -70,7 +70,7 @@ func rdev(d *wire.Device) uint64 {
 // isDevice tells whether st is the node d. A fifo has no number to compare.
 func isDevice(st *syscall.Stat_t, d *wire.Device) bool {
 	kind := d.Mode & syscall.S_IFMT
-	return st.Mode&syscall.S_IFMT == kind && (kind == syscall.S_IFIFO || uint64(st.Rdev) == rdev(d))
+	return st.Mode&syscall.S_IFMT == kind && (kind == syscall.S_IFIFO || st.Rdev == rdev(d))
 }
 
 func describe(d *wire.Device) string {

@@ -3,8 +3,8 @@
 // read-only and masked paths, sysctls.
 //
 //	Prepare        "/" slave or private; the root bound on itself; mounts; devices; /dev links
-//	MountConsole   before or after Enter
-//	Enter          pivot_root, or move and chroot
+//	MountConsole   the terminal on /dev/console, before Enter or after it
+//	Enter          change of the root: pivot_root(2), or a move and chroot(2)
 //	Finish         read-only root and paths, masks, propagation of the new "/"
 //
 // Every mount is made detached (open_tree, fsopen), gets all its attributes there

@@ -36,6 +36,8 @@ type world struct {
 	variant string
 	proc    *safepath.Proc // the host's, valid after Enter too
 	warned  []string
+	// sharedCgroupNS says that the container has no cgroup namespace.
+	sharedCgroupNS bool
 }
 
 func (w *world) userNS() bool { return strings.HasPrefix(w.variant, "userns") }
@@ -134,7 +136,7 @@ func (w *world) prepare(r *wire.Rootfs) (*Root, error) {
 			r.Mounts[i].FD = -1
 		}
 	}
-	return Prepare(r, Options{UserNS: w.userNS()}, w.warn)
+	return Prepare(r, Options{UserNS: w.userNS(), CgroupNS: !w.sharedCgroupNS}, w.warn)
 }
 
 // enter prepares, enters and finishes r.
@@ -182,7 +184,7 @@ func (w *world) mounts() (all []mountEntry) {
 	w.Helper()
 	fd, err := w.proc.OpenThreadSelf("mountinfo", syscall.O_RDONLY)
 	w.must(err)
-	defer syscall.Close(fd)
+	defer closeFD(fd)
 	table, err := readAll(fd)
 	w.must(err)
 	for _, line := range strings.Split(strings.TrimSpace(table), "\n") {
@@ -234,7 +236,7 @@ func (w *world) readonly(path string) {
 	w.Helper()
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err == nil {
-		f.Close()
+		w.must(f.Close())
 	}
 	if !strings.Contains(fmt.Sprint(err), "read-only file system") {
 		w.Errorf("open %s for writing: %v, want a read-only file system", path, err)

@@ -319,3 +319,15 @@ func TestTmpCopyUp(t *testing.T) {
 		}
 	})
 }
+
+func TestBindNeedsRecursion(t *testing.T) {
+	inside(t, []string{userns, usernsLegacy}, func(w *world) {
+		_, err := w.prepare(&wire.Rootfs{Mounts: []wire.Mount{{Destination: "/x", Bind: true, Source: "/sys"}}})
+		if !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "rbind") {
+			w.Errorf("error %v", err)
+		}
+		root, err := w.prepare(&wire.Rootfs{Mounts: []wire.Mount{{Destination: "/x", Bind: true, Recursive: true, Source: "/sys"}}})
+		w.must(err)
+		root.Close()
+	})
+}

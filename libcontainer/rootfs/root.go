@@ -13,7 +13,8 @@ type Options struct {
 	// UserNS says that the process is root of a user namespace of its own: it may
 	// not make device nodes, and must keep the locked flags of the host's mounts.
 	UserNS bool
-	// CgroupNS says that the container has a cgroup namespace of its own.
+	// CgroupNS says that the container has a cgroup namespace of its own, so that its
+	// cgroup is the root of what it sees.
 	CgroupNS bool
 }
 

@@ -12,7 +12,7 @@ import (
 // target is the object that a mount goes on.
 type target struct {
 	fd int // O_PATH
-	// made says that it was missing and has been created.
+	// made says that the directory for a tmpfs was missing and has been created.
 	made bool
 }
 
@@ -41,6 +41,8 @@ func (r *Root) openKind(m *wire.Mount, dir bool) (t target, err error) {
 		t, err = r.openPlain(m)
 	case m.DestNofollow:
 		t.fd, err = safepath.OpenInRoot(r.fd, m.Destination, linux.O_PATH|syscall.O_NOFOLLOW)
+	case dir && m.Type != "tmpfs":
+		t.fd, err = safepath.MkdirAll(r.fd, m.Destination, 0o755)
 	case dir:
 		t.fd, err = safepath.OpenInRoot(r.fd, m.Destination, linux.O_PATH|syscall.O_DIRECTORY)
 		if err == syscall.ENOENT {
@@ -50,7 +52,6 @@ func (r *Root) openKind(m *wire.Mount, dir bool) (t target, err error) {
 	default:
 		t.fd, err = safepath.OpenInRoot(r.fd, m.Destination, linux.O_PATH)
 		if err == syscall.ENOENT {
-			t.made = true
 			t.fd, err = safepath.MkFile(r.fd, m.Destination, 0o755)
 		}
 	}
@@ -115,7 +116,7 @@ func emulated(name string) bool {
 func fsType(fd int) (int64, error) {
 	var fs syscall.Statfs_t
 	err := syscall.Fstatfs(fd, &fs)
-	return int64(fs.Type), linux.Wrap("statfs", err)
+	return fs.Type, linux.Wrap("statfs", err)
 }
 
 func isDir(fd int) bool {

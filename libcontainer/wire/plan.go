@@ -184,7 +184,8 @@ type Mount struct {
 	// hierarchies to mount below Destination; for v2 it is empty and Type is cgroup2.
 	CgroupV1 []CgroupHierarchy
 	// CgroupV2 is, for a mount of type cgroup2, the host path of the container's own
-	// cgroup: bound where the kernel refuses a new mount (EPERM, EBUSY). Empty: the
+	// cgroup: bound where the kernel refuses a new mount (EPERM, EBUSY) and the
+	// container has a cgroup namespace of its own. Else, or when empty, that is the
 	// host's whole tree, read-only.
 	CgroupV2 string
 	// SkipLabel: no SELinux context for this mount (proc, sysfs, cgroup, mqueue …).
