@@ -113,14 +113,23 @@ func (c *opened) end() error {
 	if err := c.thaw(); err != nil {
 		return err
 	}
-	events, err := linux.Poll(pidfd, int(killWait/time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("wait for process %d: %w", c.state.PID, err)
+	return c.awaitEnd(pidfd)
+}
+
+// awaitEnd waits for the killed init: until it is reaped, or has left everything
+// but the process table (see state.Alive).
+func (c *opened) awaitEnd(pidfd int) error {
+	const step = 50 * time.Millisecond
+	for waited := time.Duration(0); waited < killWait; waited += step {
+		events, err := linux.Poll(pidfd, int(step/time.Millisecond))
+		if err != nil || events != 0 {
+			return linux.Wrap(fmt.Sprintf("wait for process %d", c.state.PID), err)
+		}
+		if alive, err := state.Alive(c.state.PID, c.state.StartTime); err != nil || !alive {
+			return err
+		}
 	}
-	if events == 0 {
-		return fmt.Errorf("process %d is still there %v after SIGKILL", c.state.PID, killWait)
-	}
-	return nil
+	return fmt.Errorf("process %d is still there %v after SIGKILL", c.state.PID, killWait)
 }
 
 // destroy removes the cgroup, runs the poststop hooks and forgets the container,

@@ -9,11 +9,9 @@ import (
 
 // passListenFDs hands on the sockets that a service manager opened for the
 // workload (sd_listen_fds(3)) and returns how many fds behind --preserve-fds they
-// are. LISTEN_PID, the workload's own pid, is filled in by the init stage.
+// are. berth's own LISTEN_PID is not looked at: wrappers between the service
+// manager and berth change the pid. The workload's is filled in by the init stage.
 func passListenFDs(p *wire.Process) int {
-	if pid := os.Getenv("LISTEN_PID"); pid != "" && pid != strconv.Itoa(os.Getpid()) {
-		return 0 // meant for another process, which passed its environment on
-	}
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || n <= 0 || checkPreserveFDs(n) != nil {
 		return 0

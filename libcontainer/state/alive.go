@@ -10,7 +10,10 @@ import (
 )
 
 // Alive tells whether the process pid that started at startTime runs. A zombie
-// does not, nor does another process that has got the number since. When /proc
+// does not, nor does another process that has got the number since. Neither does
+// an init on its way out: the kernel ends the one of a pid namespace only when
+// every process in it has been reaped, and that of an exec'ed one is up to its
+// parent outside, which may never do it (pid_namespaces(7), zap_pid_ns_processes). When /proc
 // cannot be read, for want of file descriptors, say, it is an error: a container
 // must not be taken for stopped and deleted because of that.
 func Alive(pid int, startTime uint64) (bool, error) {
@@ -24,7 +27,7 @@ func Alive(pid int, startTime uint64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return st.startTime == startTime && st.state != 'Z' && st.state != 'X', nil
+	return st.startTime == startTime && st.state != 'Z' && st.state != 'X' && !st.exiting, nil
 }
 
 // StartTime returns when a process started, in clock ticks since boot: field 22
@@ -36,6 +39,7 @@ func StartTime(pid int) (uint64, error) {
 
 type procStat struct {
 	state     byte
+	exiting   bool
 	startTime uint64
 }
 
@@ -65,6 +69,7 @@ var errStat = errors.New("not the line of proc_pid_stat(5)")
 func parseStat(line []byte) (procStat, error) {
 	const (
 		stateField = 3
+		flagsField = 9
 		startField = 22
 	)
 	i := bytes.LastIndexByte(line, ')')
@@ -79,5 +84,10 @@ func parseStat(line []byte) (procStat, error) {
 	if err != nil {
 		return procStat{}, errStat
 	}
-	return procStat{fields[0][0], start}, nil
+	flags, err := strconv.ParseUint(string(fields[flagsField-stateField]), 10, 64)
+	if err != nil {
+		return procStat{}, errStat
+	}
+	const pfExiting = 0x4 // include/linux/sched.h
+	return procStat{state: fields[0][0], exiting: flags&pfExiting != 0, startTime: start}, nil
 }

@@ -58,14 +58,15 @@ func TestAlive(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	tail := strings.Repeat(" 1", 18) + " 4711 2 3\n"
 	for line, want := range map[string]procStat{
-		"5 (cat) S" + tail:                {'S', 4711},
-		"5 (a) R 1 2 3 (b) ) Z" + tail:    {'Z', 4711},
-		"5 (new\nline (( 1 2 3) X" + tail: {'X', 4711},
+		"5 (cat) S" + tail:                {state: 'S', startTime: 4711},
+		"5 (a) R 1 2 3 (b) ) Z" + tail:    {state: 'Z', startTime: 4711},
+		"5 (new\nline (( 1 2 3) X" + tail: {state: 'X', startTime: 4711},
 		"5 (cat S" + tail:                 {},
-		"5 (cat) S 1 2 3":                 {},
-		"5 (cat)":                         {},
-		"":                                {},
-		"5 (cat) SS" + tail:               {},
+		"5 (cat) S 1 2 3 4 5 1077936132" + strings.Repeat(" 1", 12) + " 4711 1": {state: 'S', exiting: true, startTime: 4711},
+		"5 (cat) S 1 2 3":   {},
+		"5 (cat)":           {},
+		"":                  {},
+		"5 (cat) SS" + tail: {},
 		"5 (c) S" + strings.Repeat(" 1", 18) + " x": {},
 	} {
 		got, err := parseStat([]byte(line))
