@@ -157,11 +157,18 @@ func (d *Dir) ReadKey(name, key string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	for line := range strings.SplitSeq(s, "\n") {
-		k, v, ok := strings.Cut(line, " ")
-		if ok && k == key {
-			return strconv.ParseUint(v, 10, 64)
+	v, _ := Key(s, key)
+	return v, nil
+}
+
+// Key finds the number behind key in "key value" lines.
+func Key(text, key string) (uint64, bool) {
+	for line := range strings.Lines(text) {
+		k, v, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if k == key {
+			n, err := strconv.ParseUint(v, 10, 64)
+			return n, err == nil
 		}
 	}
-	return 0, nil
+	return 0, false
 }

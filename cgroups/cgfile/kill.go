@@ -3,6 +3,8 @@ package cgfile
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,6 +22,14 @@ func AddPid(d *Dir, pid int) error { return d.Write("cgroup.procs", strconv.Itoa
 // pids cannot be reused between being read and being signalled; thawing lets a
 // frozen process die. An error names the processes that do not die.
 func KillAll(list func() ([]int, error), freeze func(bool)) error {
+	// Freezing the caller would stop it for good.
+	pids, err := list()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(pids, os.Getpid()) {
+		return errors.New("kill cgroup: the caller itself is in it")
+	}
 	end := time.Now().Add(removeBound)
 	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		freeze(true)

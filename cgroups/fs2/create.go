@@ -1,0 +1,136 @@
+package fs2
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"berth/cgroups/cgfile"
+
+	"golang.org/x/sys/unix"
+)
+
+// Create makes the directory and enables the controllers for it; see
+// cgroups.Manager.
+func (m *Manager) Create() error {
+	root, err := cgfile.Open(m.mount)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	var made []string
+	if err := m.create(root, &made); err != nil {
+		m.closeDir()
+		for i := len(made) - 1; i >= 0; i-- {
+			// The first error is the one to report; a busy parent is in use by others.
+			_ = root.Rmdir(made[i])
+		}
+		if m.cfg.Rootless && denied(err) && needed(m.cfg.Resources) == "" {
+			m.none = true
+			return nil
+		}
+		return err
+	}
+	m.fresh = true
+	return nil
+}
+
+func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
+	fresh := false
+	err := root.MkdirAll(m.rel, func(rel string) error {
+		*made = append(*made, rel)
+		fresh = rel == m.rel
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.delegate(root); err != nil {
+		return err
+	}
+	if m.dir, err = root.Sub(m.rel); err != nil {
+		return err
+	}
+	if !fresh {
+		if err := empty(m.dir); err != nil {
+			return err
+		}
+	}
+	available, err := m.dir.Read("cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	return check(m.cfg.Resources, strings.Fields(available), "in "+m.path)
+}
+
+// empty refuses a cgroup that is in use: limits would hit those processes, and
+// deleting the container would kill them.
+func empty(d *cgfile.Dir) error {
+	pids, err := d.AllPids()
+	if err != nil {
+		return err
+	}
+	if len(pids) > 0 {
+		return fmt.Errorf("cgroup %s exists and holds %d processes, pid %d among them", d.Path, len(pids), pids[0])
+	}
+	return nil
+}
+
+// delegate enables every controller there is in each cgroup from the root to the
+// container's parent, so that limits, and later statistics, can be had.
+func (m *Manager) delegate(root *cgfile.Dir) error {
+	if err := enable(root); err != nil {
+		return err
+	}
+	parent := path.Dir(m.rel)
+	for i := 1; i <= len(parent) && parent != "."; i++ {
+		if i < len(parent) && parent[i] != '/' {
+			continue
+		}
+		d, err := root.Sub(parent[:i])
+		if err != nil {
+			return err
+		}
+		err = enable(d)
+		d.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enable turns on what is not on yet. What the kernel refuses stays off, and check
+// says so if it is needed: a cgroup with processes takes none (EBUSY), and single
+// controllers have reasons of their own (cpu with real-time processes).
+func enable(d *cgfile.Dir) error {
+	available, err := d.Read("cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	on, err := d.Read("cgroup.subtree_control")
+	if err != nil {
+		return err
+	}
+	have := strings.Fields(on)
+	var want []string
+	for name := range strings.FieldsSeq(available) {
+		if !has(have, name) {
+			want = append(want, "+"+name)
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	err = d.Write("cgroup.subtree_control", strings.Join(want, " "))
+	if err == nil || denied(err) || errors.Is(err, unix.EBUSY) {
+		return nil
+	}
+	for _, name := range want {
+		if err := d.Write("cgroup.subtree_control", name); errors.Is(err, unix.ENODEV) {
+			return err // the cgroup was removed
+		}
+	}
+	return nil
+}

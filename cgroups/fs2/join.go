@@ -1,0 +1,41 @@
+package fs2
+
+import (
+	"strings"
+
+	"berth/cgroups"
+	"berth/cgroups/cgfile"
+)
+
+// OpenJoin opens the directory for CLONE_INTO_CGROUP; see cgroups.Manager.
+func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
+	if m.none {
+		return &cgroups.Join{Dir: -1}, nil
+	}
+	d, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	if p := strings.Trim(sub[""], "/"); p != "" {
+		s, err := d.Sub(p)
+		if err != nil {
+			return nil, err
+		}
+		m.closeDir()
+		return &cgroups.Join{Dir: s.Release()}, nil
+	}
+	m.dir = nil
+	return &cgroups.Join{Dir: d.Release()}, nil
+}
+
+// Add moves a process in by its pid; see cgroups.Manager.
+func (m *Manager) Add(pid int) error {
+	if m.none {
+		return nil
+	}
+	d, err := m.open()
+	if err != nil {
+		return err
+	}
+	return cgfile.AddPid(d, pid)
+}

@@ -1,0 +1,82 @@
+package fs2
+
+import (
+	"fmt"
+
+	"berth/cgroups"
+	"berth/cgroups/cgfile"
+)
+
+// Kill sends SIGKILL to every process and waits until they are gone; see
+// cgroups.Manager. cgroup.kill (since v5.14) takes the whole tree at once, forks in
+// flight and frozen processes included.
+func (m *Manager) Kill() error {
+	if m.none {
+		return cgroups.ErrNoCgroup
+	}
+	d, err := m.open()
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.Write("cgroup.kill", "1"); err != nil {
+		if gone(err) && !d.Exists("cgroup.procs") {
+			return nil
+		}
+		return cgfile.KillAll(m.Pids, func(frozen bool) {
+			// What does not freeze is killed all the same, in more rounds.
+			_ = m.Freeze(frozen)
+		})
+	}
+	done, err := await(d, "populated", 0, eventBound)
+	if gone(err) || err == nil && done {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pids, err := m.Pids()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("processes %v outlive SIGKILL", pids)
+}
+
+// Pids lists the processes of the cgroup and its children; a removed one has none.
+func (m *Manager) Pids() ([]int, error) {
+	d, err := m.open()
+	if err == nil {
+		var pids []int
+		if pids, err = d.AllPids(); err == nil {
+			return pids, nil
+		}
+	}
+	if gone(err) {
+		return nil, nil
+	}
+	return nil, err
+}
+
+// OOMKills returns how often the kernel killed a process for this cgroup's limit.
+func (m *Manager) OOMKills() (uint64, error) {
+	d, err := m.open()
+	if err != nil {
+		return 0, err
+	}
+	n, err := d.ReadKey("memory.events", "oom_kill")
+	if missing(err) {
+		return 0, nil // the memory controller is off
+	}
+	return n, err
+}
+
+// Destroy removes the directory with all below it; see cgroups.Manager.
+func (m *Manager) Destroy() error {
+	if m.none {
+		return nil
+	}
+	m.closeDir()
+	return cgfile.RemoveAll([]string{m.path})
+}

@@ -1,0 +1,342 @@
+package manager
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"berth/cgroups"
+	"berth/cgroups/cgfile"
+	"berth/cgroups/fs1"
+	"berth/cgroups/fs2"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// helper names the role a re-executed test binary plays.
+const helper = "BERTH_TEST_HELPER"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(helper) {
+	case "":
+		os.Exit(m.Run())
+	case "devices":
+		probeDevices()
+	case "eat":
+		eatMemory()
+	}
+}
+
+// driver makes managers of one kind.
+type driver struct {
+	name string
+	make func(cgroups.Config) (cgroups.Manager, error)
+	load func(cgroups.Record) cgroups.Manager
+}
+
+// drivers are those the host can show: on a hybrid host the v2 driver runs on the
+// unified hierarchy, which has its core files but no controllers.
+func drivers(t *testing.T) []driver {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("making cgroups needs root")
+	}
+	l, err := cgfile.Detect()
+	if err != nil {
+		t.Skip(err)
+	}
+	var list []driver
+	if len(l.Hierarchies) > 0 {
+		list = append(list, driver{"v1",
+			func(c cgroups.Config) (cgroups.Manager, error) { return orNil(fs1.New(c, l)) },
+			func(r cgroups.Record) cgroups.Manager { return fs1.Load(r) }})
+	}
+	if l.Unified != "" || l.V2 {
+		v2 := *l
+		if !l.V2 {
+			v2 = cgroups.Layout{V2: true, Root: l.Unified, Own: l.Own}
+		}
+		list = append(list, driver{"v2",
+			func(c cgroups.Config) (cgroups.Manager, error) { return orNil(fs2.New(c, &v2)) },
+			func(r cgroups.Record) cgroups.Manager { return fs2.Load(r) }})
+	}
+	return list
+}
+
+// each runs a test for every driver.
+func each(t *testing.T, run func(*testing.T, driver)) {
+	t.Helper()
+	for _, d := range drivers(t) {
+		t.Run(d.name, func(t *testing.T) { run(t, d) })
+	}
+}
+
+var serial int
+
+func name() string {
+	serial++
+	return fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial)
+}
+
+// start makes a limited cgroup and removes it after the test.
+func start(t *testing.T, d driver, cfg cgroups.Config) cgroups.Manager {
+	t.Helper()
+	if cfg.ID == "" {
+		cfg.ID = name()
+	}
+	m, err := d.make(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Kill(); err != nil {
+			t.Error(err)
+		}
+		if err := m.Destroy(); err != nil {
+			t.Error(err)
+		}
+		for _, p := range m.Record().Paths {
+			if _, err := os.Lstat(p); !os.IsNotExist(err) {
+				t.Errorf("%s is left: %v", p, err)
+			}
+		}
+	})
+	if err := m.Set(cfg.Resources); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// shell starts a script that waits for a line on its stdin before it goes on.
+func shell(t *testing.T, script string) (*exec.Cmd, func()) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", "read x; "+script)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be dead
+		_ = cmd.Wait()
+	})
+	return cmd, func() {
+		if _, err := in.Write([]byte("\n")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// eventually polls a condition.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never happened: %s", what)
+		}
+	}
+}
+
+// tree puts a process with two children and a grandchild into the cgroup.
+func tree(t *testing.T, m cgroups.Manager) *exec.Cmd {
+	t.Helper()
+	cmd, run := shell(t, "sleep 1000 & (sleep 1000 & sleep 1000; true) & wait")
+	if err := m.Add(cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	run()
+	eventually(t, "five processes", func() bool {
+		pids, err := m.Pids()
+		return err == nil && len(pids) == 5
+	})
+	return cmd
+}
+
+// spawn starts the test binary in another role, with its first fds from 3 on, in
+// the cgroup directory dir unless that is -1.
+func spawn(t *testing.T, role string, dir int, files ...*os.File) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), helper+"="+role)
+	cmd.ExtraFiles = files
+	cmd.Stderr = os.Stderr
+	if dir >= 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: dir}
+	}
+	return cmd
+}
+
+// joined starts a helper inside the cgroup: through the tasks files on v1, through
+// CLONE_INTO_CGROUP on v2.
+func joined(t *testing.T, m cgroups.Manager, role string) *exec.Cmd {
+	t.Helper()
+	j, err := m.OpenJoin(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []*os.File
+	for _, fd := range j.Tasks {
+		files = append(files, os.NewFile(uintptr(fd), "tasks"))
+	}
+	cmd := spawn(t, role, j.Dir, files...)
+	cmd.Env = append(cmd.Env, "TASKS="+strconv.Itoa(len(files)))
+	t.Cleanup(func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+		if j.Dir >= 0 {
+			_ = unix.Close(j.Dir)
+		}
+	})
+	return cmd
+}
+
+// enter is the container side of joined.
+func enter() {
+	runtime.LockOSThread()
+	n, err := strconv.Atoi(os.Getenv("TASKS"))
+	if err != nil {
+		panic(err)
+	}
+	for fd := 3; fd < 3+n; fd++ {
+		if _, err := unix.Write(fd, []byte("0")); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// probeDevices reads lines "MODE c|b MAJOR MINOR", makes the node and opens it, and
+// prints a line of its own for each: mknod and open errors.
+func probeDevices() {
+	enter()
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var mode, kind, dir string
+		var major, minor uint32
+		if _, err := fmt.Sscan(in.Text(), &mode, &kind, &major, &minor, &dir); err != nil {
+			panic(err)
+		}
+		node := dir + "/node"
+		bits := uint32(unix.S_IFCHR)
+		if kind == "b" {
+			bits = unix.S_IFBLK
+		}
+		_ = unix.Unlink(node) // of the line before
+		mkErr := unix.Mknod(node, bits|0o600, int(unix.Mkdev(major, minor)))
+		if mkErr != nil {
+			// The open has to be tried on the node of somebody who may make it.
+			node = dir + "/prepared-" + kind + fmt.Sprintf("-%d-%d", major, minor)
+		}
+		flags := unix.O_RDONLY
+		switch mode {
+		case "w":
+			flags = unix.O_WRONLY
+		case "rw":
+			flags = unix.O_RDWR
+		}
+		fd, openErr := unix.Open(node, flags|unix.O_NONBLOCK, 0)
+		if openErr == nil {
+			_ = unix.Close(fd)
+		}
+		fmt.Println(yes(mkErr), yes(openErr))
+	}
+}
+
+func yes(err error) string {
+	if err == unix.EPERM {
+		return "denied"
+	}
+	return "allowed"
+}
+
+func eatMemory() {
+	enter()
+	// The limit counts what a thread touches after it joined, so memory is taken
+	// from the kernel here and not by other threads of the Go runtime.
+	const size = 256 << 20
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < size; i += 4096 {
+		b[i] = 1
+	}
+	fmt.Println("still alive")
+}
+
+// ask sends one line to a device helper.
+type asker struct {
+	t   *testing.T
+	in  *bufio.Writer
+	out *bufio.Scanner
+	dir string
+}
+
+func devicesIn(t *testing.T, m cgroups.Manager) *asker {
+	t.Helper()
+	cmd := joined(t, m, "devices")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait() // killed with the cgroup
+	})
+	return &asker{t, bufio.NewWriter(in), bufio.NewScanner(out), t.TempDir()}
+}
+
+// try returns what became of mknod and open.
+func (a *asker) try(mode, kind string, major, minor uint32) (mknod, open string) {
+	a.t.Helper()
+	bits := uint32(unix.S_IFCHR)
+	if kind == "b" {
+		bits = unix.S_IFBLK
+	}
+	p := fmt.Sprintf("%s/prepared-%s-%d-%d", a.dir, kind, major, minor)
+	if err := unix.Mknod(p, bits|0o600, int(unix.Mkdev(major, minor))); err != nil && err != unix.EEXIST {
+		a.t.Skipf("mknod: %v", err)
+	}
+	fmt.Fprintln(a.in, mode, kind, major, minor, a.dir)
+	if err := a.in.Flush(); err != nil {
+		a.t.Fatal(err)
+	}
+	if !a.out.Scan() {
+		a.t.Fatalf("the helper ended: %v", a.out.Err())
+	}
+	mknod, open, _ = strings.Cut(a.out.Text(), " ")
+	return mknod, open
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func rule(allow bool, kind string, major, minor int64, access string) specs.LinuxDeviceCgroup {
+	r := specs.LinuxDeviceCgroup{Allow: allow, Type: kind, Access: access}
+	if major >= 0 {
+		r.Major = &major
+	}
+	if minor >= 0 {
+		r.Minor = &minor
+	}
+	return r
+}

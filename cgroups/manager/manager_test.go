@@ -1,0 +1,536 @@
+package manager
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"berth/cgroups"
+	"berth/cgroups/cgfile"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+func TestDisabled(t *testing.T) {
+	m, err := New(cgroups.Config{ID: "x", Driver: "disabled"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Create(), m.Set(nil), m.Add(1), m.Destroy()); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Pids(); !errors.Is(err, cgroups.ErrNoCgroup) {
+		t.Errorf("Pids: %v", err)
+	}
+	again, err := Load(m.Record())
+	if err != nil || again != m {
+		t.Errorf("Load: %v %v", again, err)
+	}
+}
+
+func TestUnknownDriver(t *testing.T) {
+	if _, err := New(cgroups.Config{ID: "x", Driver: "docker"}); err == nil {
+		t.Error("accepted")
+	}
+}
+
+func TestSystemdAbsent(t *testing.T) {
+	if systemdRuns() {
+		t.Skip("systemd runs here")
+	}
+	_, err := New(cgroups.Config{ID: "x", Driver: "systemd"})
+	if err == nil || !strings.Contains(err.Error(), "systemd does not run") {
+		t.Error(err)
+	}
+}
+
+func TestPathRefused(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		for _, p := range []string{"/", "..", "../x", "a/../../x", "."} {
+			if _, err := d.make(cgroups.Config{ID: name(), Path: p}); err == nil {
+				t.Errorf("%q accepted", p)
+			}
+		}
+	})
+}
+
+func TestPathAbsoluteCleaned(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		id := name()
+		m, err := d.make(cgroups.Config{ID: id, Path: "/../../a//./b/../" + id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c, p := range m.Record().Paths {
+			if !strings.HasPrefix(p, cgfile.Root) || !strings.HasSuffix(p, "/a/"+id) {
+				t.Errorf("%s: %s", c, p)
+			}
+		}
+	})
+}
+
+// A relative path starts at the caller's own cgroup on v1 and beside it on v2.
+func TestPathRelative(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		outer := start(t, d, cgroups.Config{})
+		cmd, run := shell(t, "exec sleep 1000")
+		if err := outer.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		run()
+		inner, err := d.make(cgroups.Config{ID: "x", Path: "rel/" + name()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := os.ReadFile("/proc/self/cgroup")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for c, p := range inner.Record().Paths {
+			at := ownCgroup(string(own), c)
+			if c == "" {
+				at = filepath.Dir(at)
+			}
+			if !strings.Contains(p, filepath.Join(at, "rel/berth-test-")) {
+				t.Errorf("%q: %s is not below %s", c, p, at)
+			}
+		}
+	})
+}
+
+func ownCgroup(text, controller string) string {
+	for line := range strings.Lines(text) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		for c := range strings.SplitSeq(f[1], ",") {
+			if c == controller {
+				return f[2]
+			}
+		}
+	}
+	return "/"
+}
+
+// A cgroup with processes is refused and left alone.
+func TestCreateInUse(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		holder := start(t, d, cgroups.Config{})
+		cmd, _ := shell(t, "true")
+		if err := holder.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		again, err := d.make(cgroups.Config{ID: filepath.Base(anyPath(holder))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = again.Create()
+		if err == nil || !strings.Contains(err.Error(), "exists and holds 1 processes") {
+			t.Errorf("a cgroup in use: %v", err)
+		}
+		if pids, err := holder.Pids(); err != nil || len(pids) != 1 {
+			t.Errorf("the process is gone: %v %v", pids, err)
+		}
+	})
+}
+
+func anyPath(m cgroups.Manager) string {
+	for _, p := range m.Record().Paths {
+		return p
+	}
+	return ""
+}
+
+func TestParentsMade(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		top := name()
+		m := start(t, d, cgroups.Config{Path: "/" + top + "/pod/" + name()})
+		t.Cleanup(func() {
+			var paths []string
+			for _, p := range m.Record().Paths {
+				paths = append(paths, filepath.Dir(filepath.Dir(p)))
+			}
+			if err := cgfile.RemoveAll(paths); err != nil {
+				t.Error(err)
+			}
+		})
+		cmd, _ := shell(t, "true")
+		if err := m.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestFreeze(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{})
+		if f, err := m.Frozen(); f || err != nil {
+			t.Fatalf("frozen at the start: %v %v", f, err)
+		}
+		cmd, run := shell(t, "while :; do :; done")
+		if err := m.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		run()
+		if err := m.Freeze(true); err != nil {
+			t.Fatal(err)
+		}
+		loaded := d.load(m.Record())
+		if f, err := loaded.Frozen(); !f || err != nil {
+			t.Errorf("not frozen: %v %v", f, err)
+		}
+		if err := loaded.Freeze(false); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := m.Frozen(); f || err != nil {
+			t.Errorf("still frozen: %v %v", f, err)
+		}
+	})
+}
+
+func TestKillTree(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		for _, frozen := range []bool{false, true} {
+			m := start(t, d, cgroups.Config{})
+			cmd := tree(t, m)
+			if err := m.Freeze(frozen); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.load(m.Record()).Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if pids, err := m.Pids(); err != nil || len(pids) != 0 {
+				t.Errorf("frozen %v: left %v %v", frozen, pids, err)
+			}
+			var exit *exec.ExitError
+			if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
+				t.Errorf("frozen %v: %v", frozen, err)
+			}
+		}
+	})
+}
+
+// Child cgroups that the container made are listed, killed and removed.
+func TestChildren(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{})
+		cmd, _ := shell(t, "true")
+		for c, p := range m.Record().Paths {
+			deep := filepath.Join(p, "a", strings.Repeat("b/", 30))
+			for _, dir := range []string{deep, filepath.Join(p, "a/c"), filepath.Join(p, "d/e")} {
+				if err := os.MkdirAll(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c == "cpuset" {
+				continue // its new children are empty, and take no process
+			}
+			pid := strconv.Itoa(cmd.Process.Pid)
+			if err := os.WriteFile(filepath.Join(deep, "cgroup.procs"), []byte(pid), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if pids, err := m.Pids(); err != nil || len(pids) != 1 || pids[0] != cmd.Process.Pid {
+			t.Errorf("%v %v", pids, err)
+		}
+		if err := m.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Destroy(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDestroyWaits(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{})
+		cmd, run := shell(t, "exec sleep 0.2")
+		if err := m.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		run()
+		// Nobody reaps it: a zombie must not keep the cgroup.
+		if err := m.Destroy(); err != nil {
+			t.Error(err)
+		}
+		if err := m.Destroy(); err != nil {
+			t.Errorf("the second time: %v", err)
+		}
+		if pids, err := m.Pids(); len(pids) != 0 || err != nil {
+			t.Errorf("pids of a removed cgroup: %v %v", pids, err)
+		}
+	})
+}
+
+func TestDestroyBusy(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{})
+		cmd, _ := shell(t, "true")
+		if err := m.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now()
+		err := m.Destroy()
+		if !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), "are left in it") {
+			t.Errorf("after %v: %v", time.Since(before), err)
+		}
+	})
+}
+
+func TestDevices(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+			rule(false, "", -1, -1, "rwm"),
+			rule(true, "c", 10, 237, "rw"),
+			rule(true, "b", 7, -1, "r"),
+		}}})
+		a := devicesIn(t, m)
+		for _, c := range []struct {
+			mode, kind   string
+			major, minor uint32
+			mknod, open  string
+		}{
+			{"rw", "c", 1, 3, "allowed", "allowed"},    // null, by default
+			{"r", "c", 1, 1, "allowed", "denied"},      // mem: only mknod
+			{"rw", "c", 10, 237, "allowed", "allowed"}, // loop-control
+			{"r", "b", 7, 3, "allowed", "allowed"},
+			{"w", "b", 7, 3, "allowed", "denied"},
+			{"rw", "b", 7, 3, "allowed", "denied"},
+			{"r", "b", 8, 0, "allowed", "denied"},
+			{"rw", "c", 10, 200, "allowed", "allowed"},
+		} {
+			mknod, open := a.try(c.mode, c.kind, c.major, c.minor)
+			if mknod != c.mknod || open != c.open {
+				t.Errorf("%s %s %d:%d: mknod %s, open %s", c.mode, c.kind, c.major, c.minor, mknod, open)
+			}
+		}
+		// An update takes one away and adds one, for a process that runs.
+		if err := d.load(m.Record()).Set(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+			rule(true, "c", 1, 1, "r"),
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, open := a.try("r", "c", 1, 1); open != "allowed" {
+			t.Errorf("mem after the update: %s", open)
+		}
+		if _, open := a.try("r", "b", 7, 3); open != "denied" {
+			t.Errorf("loop3 after the update: %s", open)
+		}
+		// An update of something else leaves the rules alone.
+		if err := d.load(m.Record()).Set(&specs.LinuxResources{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, open := a.try("r", "c", 1, 1); open != "allowed" {
+			t.Errorf("mem after an empty update: %s", open)
+		}
+	})
+}
+
+func TestDevicesAllowAll(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{Resources: &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+			rule(false, "", -1, -1, "rwm"),
+			rule(true, "a", -1, -1, "rwm"),
+			rule(false, "c", 1, 1, "rwm"),
+		}}})
+		a := devicesIn(t, m)
+		if mknod, open := a.try("r", "c", 1, 1); mknod != "denied" || open != "denied" {
+			t.Errorf("mem: %s %s", mknod, open)
+		}
+		if mknod, open := a.try("r", "c", 1, 11); mknod != "allowed" || open != "allowed" {
+			t.Errorf("kmsg: %s %s", mknod, open)
+		}
+	})
+}
+
+// A hole in a wildcard is what v2 can and v1 cannot express.
+func TestDevicesHole(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		r := &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+			rule(true, "c", 1, -1, "rwm"),
+			rule(false, "c", 1, 1, "rw"),
+		}}
+		if d.name == "v1" {
+			m, err := d.make(cgroups.Config{ID: name()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(m.Create(), m.Set(r)); err == nil || !strings.Contains(err.Error(), "cuts a hole") {
+				t.Errorf("accepted: %v", err)
+			}
+			if err := m.Destroy(); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		a := devicesIn(t, start(t, d, cgroups.Config{Resources: r}))
+		if _, open := a.try("r", "c", 1, 1); open != "denied" {
+			t.Error("mem is open")
+		}
+		if _, open := a.try("r", "c", 1, 11); open != "allowed" {
+			t.Error("kmsg is not")
+		}
+	})
+}
+
+func TestOOM(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		r := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(16 << 20)), Swap: ptr(int64(16 << 20))}}
+		if _, err := d.make(cgroups.Config{ID: name(), Resources: r}); err != nil {
+			t.Skip(err)
+		}
+		m := start(t, d, cgroups.Config{Resources: r})
+		if n, err := m.OOMKills(); n != 0 || err != nil {
+			t.Fatalf("before: %d %v", n, err)
+		}
+		cmd := joined(t, m, "eat")
+		out, err := cmd.Output()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != unix.SIGKILL {
+			t.Errorf("not killed: %v, output %q", err, out)
+		}
+		if n, err := d.load(m.Record()).OOMKills(); n == 0 || err != nil {
+			t.Errorf("after: %d %v", n, err)
+		}
+	})
+}
+
+func TestPidsLimit(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		r := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(8))}}
+		if _, err := d.make(cgroups.Config{ID: name(), Resources: r}); err != nil {
+			t.Skip(err)
+		}
+		m := start(t, d, cgroups.Config{Resources: r})
+		cmd, run := shell(t, "bomb() { sleep 1000 & bomb; }; bomb 2>/dev/null; wait")
+		if err := m.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		run()
+		eventually(t, "eight processes", func() bool {
+			pids, err := m.Pids()
+			if len(pids) > 8 {
+				t.Fatalf("%d processes", len(pids))
+			}
+			return err == nil && len(pids) == 8
+		})
+		if err := m.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A fork bomb is killed however fast it forks.
+func TestKillForkBomb(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{})
+		cmd, run := shell(t, "while :; do (sleep 0.01 &); done")
+		if err := m.Add(cmd.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		run()
+		eventually(t, "some forks", func() bool {
+			pids, err := m.Pids()
+			return err == nil && len(pids) > 3
+		})
+		if err := m.Kill(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAbsentController(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		r := &specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{"mlx4_0": {HcaHandles: ptr(uint32(1))}}}
+		id := name()
+		_, err := d.make(cgroups.Config{ID: id, Resources: r})
+		if err == nil {
+			t.Skip("the host has rdma")
+		}
+		if !strings.Contains(err.Error(), `"rdma"`) || !strings.Contains(err.Error(), "linux.resources.rdma") {
+			t.Error(err)
+		}
+		left, err := filepath.Glob("/sys/fs/cgroup/*/" + id)
+		if err != nil || len(left) > 0 {
+			t.Errorf("made %v %v", left, err)
+		}
+	})
+}
+
+// exec --cgroup names a child of the container's cgroup, never a sibling.
+func TestOpenJoinSub(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		m := start(t, d, cgroups.Config{})
+		for _, p := range m.Record().Paths {
+			if err := os.Mkdir(filepath.Join(p, "sub"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j, err := m.OpenJoin(map[string]string{"": "/sub"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range append(j.Tasks, j.Dir) {
+			if fd < 0 {
+				continue
+			}
+			p, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
+			if err != nil || !strings.Contains(p, "/sub") {
+				t.Errorf("%s %v", p, err)
+			}
+			_ = unix.Close(fd)
+		}
+		for _, bad := range []string{"../" + filepath.Base(anyPath(m)) + "x", "..", "sub/../..", "absent"} {
+			if _, err := m.OpenJoin(map[string]string{"": bad}); err == nil {
+				t.Errorf("%q accepted", bad)
+			}
+		}
+	})
+}
+
+// The manager keeps no fds once a container is joined or destroyed.
+func TestNoFDsLeft(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		before := countFDs(t)
+		m, err := d.make(cgroups.Config{ID: name(), Path: "rel-" + name()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(m.Create(), m.Set(nil)); err != nil {
+			t.Fatal(err)
+		}
+		j, err := m.OpenJoin(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range append(j.Tasks, j.Dir) {
+			if fd >= 0 {
+				_ = unix.Close(fd)
+			}
+		}
+		if n := countFDs(t); n != before {
+			t.Errorf("%d fds before, %d after the join", before, n)
+		}
+		if err := m.Destroy(); err != nil {
+			t.Fatal(err)
+		}
+		if n := countFDs(t); n != before {
+			t.Errorf("%d fds before, %d after", before, n)
+		}
+	})
+}
+
+func countFDs(t *testing.T) int {
+	t.Helper()
+	e, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(e)
+}
