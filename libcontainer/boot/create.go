@@ -14,6 +14,7 @@ package boot
 var createSteps = []step{
 	{"cgroup", (*stage).joinCgroup},
 	{"session", (*stage).newSession},
+	{"procfs", (*stage).openProc},
 	{"keyring", (*stage).joinKeyring},
 	{"rootfs", (*stage).prepareRootfs},
 	{"console", (*stage).openConsole},
@@ -39,6 +40,7 @@ var createSteps = []step{
 var execSteps = []step{
 	{"cgroup", (*stage).joinCgroup},
 	{"session", (*stage).newSession},
+	{"procfs", (*stage).openProc},
 	{"keyring", (*stage).joinKeyring},
 	{"console", (*stage).openConsole},
 	{"label", (*stage).setLabels},

@@ -4,7 +4,6 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
-	"berth/internal/safepath"
 	"berth/libcontainer/hooks"
 	"berth/libcontainer/lsm"
 	"berth/libcontainer/rootfs"
@@ -66,39 +65,24 @@ func (s *stage) setNames() error {
 	return nil
 }
 
-// setSysctls writes through a procfs of its own, which no mount of the container
-// covers (CVE-2025-52881).
 func (s *stage) setSysctls() error {
 	if len(s.plan.Sysctls) == 0 {
 		return nil
 	}
-	proc, err := safepath.OpenProc()
-	if err != nil {
-		return err
-	}
-	defer proc.Close()
-	return rootfs.WriteSysctls(proc, s.plan.Sysctls)
+	return rootfs.WriteSysctls(s.proc, s.plan.Sysctls)
 }
 
 // setLabels names the AppArmor profile and the SELinux context that execve takes
-// up, through a procfs of its own (CVE-2019-16884).
+// up (CVE-2019-16884).
 func (s *stage) setLabels() error {
 	p := &s.plan.Process
-	if p.AppArmorProfile == "" && p.SELinuxLabel == "" {
-		return nil
-	}
-	proc, err := safepath.OpenProc()
-	if err != nil {
-		return err
-	}
-	defer proc.Close()
 	if p.SELinuxLabel != "" {
-		if err := lsm.SELinux(proc, p.SELinuxLabel); err != nil {
+		if err := lsm.SELinux(s.proc, p.SELinuxLabel); err != nil {
 			return err
 		}
 	}
 	if p.AppArmorProfile == "" {
 		return nil
 	}
-	return lsm.AppArmor(proc, p.AppArmorProfile)
+	return lsm.AppArmor(s.proc, p.AppArmorProfile)
 }

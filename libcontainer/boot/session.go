@@ -17,6 +17,23 @@ func (s *stage) newSession() error {
 	return nil
 }
 
+// openProc opens the procfs that labels and sysctls are written through, when
+// there are any: the host's, before the container's mounts can cover anything
+// (CVE-2025-52881), or in an exec, whose /proc is the container's, a private one,
+// which costs an RCU wait when it is closed.
+func (s *stage) openProc() (err error) {
+	p := &s.plan.Process
+	if s.plan.KeyringLabel == "" && p.SELinuxLabel == "" && p.AppArmorProfile == "" && len(s.plan.Sysctls) == 0 {
+		return nil
+	}
+	if s.plan.Exec {
+		s.proc, err = safepath.OpenProc()
+	} else {
+		s.proc, err = safepath.HostProc()
+	}
+	return err
+}
+
 // joinKeyring gives the container a session keyring of its own and lets its owner
 // search it (keyctl(2)). Kernels and outer sandboxes without keyrings are fine:
 // then there is nothing to keep apart.
@@ -25,12 +42,7 @@ func (s *stage) joinKeyring() error {
 		return nil
 	}
 	if s.plan.KeyringLabel != "" {
-		proc, err := safepath.OpenProc()
-		if err != nil {
-			return err
-		}
-		defer proc.Close()
-		if err := lsm.SELinuxKeyring(proc, s.plan.KeyringLabel); err != nil {
+		if err := lsm.SELinuxKeyring(s.proc, s.plan.KeyringLabel); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"berth/internal/linux"
+	"berth/internal/safepath"
 	"berth/libcontainer/rootfs"
 	"berth/libcontainer/wire"
 )
@@ -14,6 +15,8 @@ type stage struct {
 	conn wire.Conn
 	plan wire.Plan
 	root *rootfs.Root
+	// proc is the verified procfs for labels and sysctls; nil: none are asked for.
+	proc *safepath.Proc
 	// slave is the workload's terminal; -1: none.
 	slave int
 	// path is the executable.
