@@ -44,14 +44,16 @@ func (c *opened) pidsOfNamespace() ([]int, error) {
 	if alive, err := c.state.Alive(); err != nil || !alive {
 		return nil, err
 	}
-	init := c.state.PID
-	ns, err := os.Readlink(pidNamespace(init))
-	if err != nil || !c.state.PrivatePIDNS {
-		return []int{init}, nil
+	if !c.state.PrivatePIDNS {
+		return []int{c.state.PID}, nil
+	}
+	ns, err := os.Readlink(pidNamespace(c.state.PID))
+	if err != nil {
+		return nil, err
 	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
-		return []int{init}, nil
+		return nil, err
 	}
 	var pids []int
 	for _, e := range entries {

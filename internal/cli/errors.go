@@ -14,11 +14,11 @@ const (
 	exitExec           = 255 // exec could not run its process
 )
 
-// exitStatus is the end of a workload in the foreground: not an error of berth,
+// statusError is the end of a workload in the foreground: not an error of berth,
 // and nothing is printed.
-type exitStatus int
+type statusError int
 
-func (s exitStatus) Error() string { return "exit status " + strconv.Itoa(int(s)) }
+func (s statusError) Error() string { return "exit status " + strconv.Itoa(int(s)) }
 
 // ended turns what run and exec return into the error finish knows.
 func ended(code int, err error) error {
@@ -26,7 +26,7 @@ func ended(code int, err error) error {
 		return err
 	}
 	if code != 0 {
-		return exitStatus(code)
+		return statusError(code)
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func (b *berth) finish(err error) int {
 		}
 		b.log = l
 	}
-	var status exitStatus
+	var status statusError
 	if err == nil || errors.As(err, &status) {
 		b.log.Flush()
 		return b.closeLog(int(status))
