@@ -118,6 +118,11 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	if c.mgr, err = manager.New(cfg.Cgroup); err != nil {
 		return nil, err
 	}
+	// Before anything is written down: whoever finds this cgroup in a state file
+	// takes the processes in it for the container's.
+	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
+		return nil, fmt.Errorf("cgroup of container %s exists and holds %d processes, pid %d among them", cfg.ID, len(pids), pids[0])
+	}
 	var undo cleanup.Stack
 	defer undo.Run()
 

@@ -59,6 +59,7 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 			fmt.Fprintln(os.Stderr, "berth: "+err.Error())
 		}
 	}()
+	rt.Log.Flush()
 	// Others may lock the container while it runs.
 	if err := c.dir.Close(); err != nil {
 		return -1, err
