@@ -194,7 +194,7 @@ func (x *Test) DefaultSpec(id string) *specs.Spec {
 				{Type: specs.MountNamespace}, {Type: specs.NetworkNamespace},
 			},
 			Resources:   &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}},
-			CgroupsPath: "/" + id,
+			CgroupsPath: x.cgroupsPath(id),
 			MaskedPaths: []string{"/proc/kcore", "/proc/keys", "/proc/acpi"},
 			ReadonlyPaths: []string{
 				"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -209,7 +209,6 @@ func (x *Test) DefaultSpec(id string) *specs.Spec {
 
 // rootless makes a spec one that an unprivileged user can run.
 func (x *Test) rootless(s *specs.Spec) {
-	s.Linux.CgroupsPath = ""
 	s.Linux.Resources = nil
 	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	uid := uint32(x.UID())

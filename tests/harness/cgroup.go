@@ -73,8 +73,8 @@ func readLayout() Layout {
 	return layout
 }
 
-// points lists the mount points of all hierarchies, those hidden for a peer left out.
-func (l Layout) points() []string {
+// Points lists the mount points of all hierarchies, those hidden for a peer left out.
+func (l Layout) Points() []string {
 	seen := map[string]bool{}
 	if l.V2 != "" && !hybridHidden {
 		seen[l.V2] = true
@@ -137,7 +137,7 @@ func (x *Test) CgroupFile(pid int, controller, v1, v2 string) string {
 // cgroupsOf walks all hierarchies for directories whose name contains id.
 func cgroupsOf(id string) []string {
 	var found []string
-	for _, point := range Cgroups().points() {
+	for _, point := range Cgroups().Points() {
 		// Directories vanish while others' containers end; that is no finding.
 		_ = filepath.WalkDir(point, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {

@@ -11,6 +11,10 @@
 //
 //	BERTH_RUNTIME   the runtime; default ../../bin/berth, then berth in PATH
 //	BERTH_BUSYBOX   a static busybox; default /bin/busybox
+//	BERTH_CGROUP_MANAGER  systemd: the runtime is called with --systemd-cgroup
+//	BERTH_TEST_CGROUP     the cgroup an unprivileged user may make cgroups in,
+//	                      as in /proc/PID/cgroup; default: none
+//	BERTH_TEST_SLOWNESS   multiplies all time limits; default 1
 //
 // A runtime other than berth (runc, crun) is a peer. Where a peer is known to fail
 // a test says so with PeerFails: the failure is then printed as known and the test

@@ -65,6 +65,7 @@ func Main(m *testing.M) int {
 	}
 	fmt.Printf("runtime under test: %s (%s %s), uid %d, cgroups %s\n",
 		runtimePath, runtimeName, runtimeVersion, os.Geteuid(), Cgroups())
+	go adopt()
 	mounts := mountPoints()
 	code := m.Run()
 	if left := leftAtTheEnd(mounts); left != "" {

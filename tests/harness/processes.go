@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // processes lists living processes of this test: by cgroup, command line or an
@@ -68,3 +69,29 @@ func (x *Test) reap() {
 
 // Alive says that a process exists and is no zombie.
 func Alive(pid int) bool { return pid > 0 && !isZombie(pid) }
+
+// adopt reaps, for as long as the suite runs, orphans that came to it out of
+// containers' pid namespaces, as an engine's subreaper does: a pid namespace ends
+// only when all of its zombies are reaped. The containers' inits are left to the
+// tests, and direct children of the suite to os/exec.
+func adopt() {
+	for ; ; time.Sleep(20 * time.Millisecond) {
+		for _, pid := range children() {
+			if isZombie(pid) && isOrphan(pid) {
+				_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+			}
+		}
+	}
+}
+
+// isOrphan says that a process is in a pid namespace below the suite's and not its init.
+func isOrphan(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(text), "\nNSpid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	ids := strings.Fields(line)
+	return len(ids) > 1 && ids[len(ids)-1] != "1"
+}

@@ -20,6 +20,7 @@ import (
 //
 //	enosys NR...    the given system calls answer ENOSYS (seccomp)
 //	cgroup DIR...   moves itself into the cgroups
+//	listen          sets LISTEN_PID to its pid, as systemd does
 func role(name string, args []string) int {
 	at := slices.Index(args, "--")
 	if at < 0 || at+1 >= len(args) {
@@ -39,6 +40,8 @@ func role(name string, args []string) int {
 				break
 			}
 		}
+	case "listen":
+		err = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
 	default:
 		err = fmt.Errorf("unknown role")
 	}

@@ -91,7 +91,7 @@ func (c *Cmd) Start() *Proc {
 		path = runtimePath
 		globals := c.Globals
 		if !c.NoRoot {
-			globals = append([]string{"--root", x.Root}, globals...)
+			globals = append(append([]string{"--root", x.Root}, x.managerFlag()...), globals...)
 		}
 		args = append(slices.Clip(globals), args...)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -248,9 +249,10 @@ func (x *Test) sweep() {
 	}
 }
 
+// slowness multiplies time limits, see BERTH_TEST_SLOWNESS.
 func slowness() int {
-	if os.Getenv("BERTH_SLOW") != "" {
-		return 30
+	if n, err := strconv.Atoi(os.Getenv("BERTH_TEST_SLOWNESS")); err == nil && n > 0 {
+		return n
 	}
 	return 1
 }
