@@ -18,6 +18,8 @@ type container struct {
 	opened
 	cfg   *configs.Config
 	child *launch.Child
+	// devices are the network devices moved into the container; nil: none.
+	devices *netDevices
 }
 
 // writePIDFile writes the decimal pid, complete from the first moment that the

@@ -43,6 +43,7 @@ func (rt *Runtime) Create(o CreateOptions) error {
 	if err != nil {
 		return err
 	}
+	c.devices.close()
 	c.child.Close()
 	return c.dir.Close()
 }
@@ -146,6 +147,7 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 		return nil, err
 	}
 	undo.Add(func() { rt.logError(c.mgr.Destroy()) })
+	undo.Add(func() { rt.logError(c.devices.undo()) })
 	if err := c.limit(); err != nil {
 		return nil, err
 	}
@@ -245,6 +247,9 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		Console:     b.console,
 		Sealed:      needsSeal(c.state.UserNS, !c.state.PrivatePIDNS, &cfg.Plan.Process),
 	}
+	if len(cfg.NetDevices) > 0 {
+		o.Joined = c.joined
+	}
 	if len(cfg.Plan.CreateContainerHooks)+len(cfg.Plan.StartContainerHooks) > 0 {
 		o.HookState = func(pid int) string {
 			c.state.PID = pid
@@ -273,6 +278,14 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 	return c.child.UntilReady(runtimeHooks, rt.Log.Warn)
 }
 
+// joined does what needs the container's namespaces, from outside.
+func (c *container) joined(pid int) (err error) {
+	if c.devices, err = openNetDevices(pid); err != nil {
+		return fmt.Errorf("linux.netDevices: %w", err)
+	}
+	return c.devices.moveAll(c.cfg)
+}
+
 // record writes down who the container's process is, tells whoever asked, and
 // lets the init stage go on to wait for start.
 func (c *container) record(o CreateOptions) error {
@@ -281,6 +294,7 @@ func (c *container) record(o CreateOptions) error {
 		return fmt.Errorf("start time of the container process: %w", err)
 	}
 	c.state.PID, c.state.StartTime = c.child.PID, start
+	c.state.NetDevices = c.devices.record(c.cfg)
 	if err := c.dir.Save(c.state); err != nil {
 		return err
 	}

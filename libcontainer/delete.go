@@ -142,6 +142,9 @@ func (c *opened) destroy() error {
 	if err := m.Destroy(); err != nil && !noCgroup(err) {
 		return fmt.Errorf("delete %s: %w", c.state.ID, err)
 	}
+	if err := giveNamesBack(c.state.NetDevices); err != nil {
+		c.rt.Log.Warn(err.Error())
+	}
 	if err := c.poststop(); err != nil {
 		// The spec: log a warning, the rest of the hooks and of the deletion go on.
 		c.rt.Log.Warn(err.Error())

@@ -50,6 +50,8 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		rt.discard(c)
 		return -1, err
 	}
+	// Held open, the network namespace would outlive the container.
+	c.devices.close()
 	defer notify.close()
 	if o.Detach {
 		return 0, errors.Join(notify.forward(c.state.PID), c.dir.Close())
@@ -97,6 +99,7 @@ func (rt *Runtime) release(c *container, term *terminal) (_ *notifier, err error
 
 // discard removes a container that was built but could not be started.
 func (rt *Runtime) discard(c *container) {
+	rt.logError(c.devices.undo())
 	c.child.Kill()
 	if err := c.destroy(); err != nil {
 		rt.logError(fmt.Errorf("remove %s: %w", c.state.ID, err))

@@ -241,9 +241,6 @@ func (c *converter) unimplemented() {
 	if len(c.faults) > 0 {
 		return
 	}
-	if len(c.cfg.NetDevices) > 0 {
-		c.fault("linux.netDevices: this version of berth cannot move network devices")
-	}
 	if c.cfg.IntelRdt != nil {
 		c.fault("linux.intelRdt: this version of berth cannot use resctrl")
 	}

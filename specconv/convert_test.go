@@ -328,10 +328,6 @@ func TestFaults(t *testing.T) {
 			d.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {Name: "eth1"}, "eth1": {}}
 		}, `linux.netDevices["eth1"].name: "eth1" is the name of "eth0" too`},
 
-		{"net device", func(d *Document) {
-			d.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {Name: "net%d"}}
-		}, `linux.netDevices: this version of berth cannot move network devices`},
-
 		{"hook path", hook(specs.Hook{Path: "bin/x"}), `hooks.poststop[0].path: "bin/x" is not absolute`},
 		{"hook timeout", hook(specs.Hook{Path: "/bin/x", Timeout: ptr(0)}), `hooks.poststop[0].timeout: 0 is not greater than 0`},
 

@@ -37,6 +37,9 @@ type Options struct {
 	// Listener and Console are close-on-exec fds for Plan.StartListener and
 	// Plan.Terminal.ConsoleFD; -1: none.
 	Listener, Console int
+	// Joined, when set, is called once the child is in its namespaces, before it gets
+	// the plan.
+	Joined func(pid int) error
 	// HookState makes the state that hooks inside get, once the pid is known.
 	HookState func(pid int) string
 	// Sealed executes a sealed copy of the binary: for containers that hold
@@ -200,6 +203,11 @@ func (c *Child) configure(o Options) error {
 	}
 	if adj := o.Plan.Process.OOMScoreAdj; adj != nil {
 		if err := writeProc(c.PID, "oom_score_adj", strconv.Itoa(*adj)); err != nil {
+			return err
+		}
+	}
+	if o.Joined != nil {
+		if err := o.Joined(c.PID); err != nil {
 			return err
 		}
 	}

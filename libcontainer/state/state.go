@@ -44,6 +44,17 @@ type State struct {
 	Namespaces uint64 `json:"namespaces"`
 	// UserNS says that the container lives in a user namespace other than its creator's.
 	UserNS bool `json:"userNamespace,omitempty"`
+	// NetDevices are physical network devices that get their old names back once the
+	// kernel has returned them.
+	NetDevices []NetDevice `json:"netDevices,omitempty"`
+}
+
+// NetDevice is a network device that has another name inside the container.
+type NetDevice struct {
+	Host   string `json:"host"`
+	Inside string `json:"inside"`
+	// Hardware is the permanent hardware address, by which the device is known again.
+	Hardware []byte `json:"hardware"`
 }
 
 // Status is one of the four words of the OCI state, or paused.
