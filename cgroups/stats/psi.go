@@ -1,0 +1,53 @@
+package stats
+
+import (
+	"strconv"
+	"strings"
+
+	"berth/cgroups/cgfile"
+)
+
+// readPSI reads a file like cpu.pressure; nil when the kernel keeps no such record
+// for this cgroup (v1, or PSI switched off).
+func readPSI(d *cgfile.Dir, file string) (*PSI, error) {
+	s, ok, err := text(d, file)
+	if !ok {
+		return nil, err
+	}
+	p := new(PSI)
+	for line := range strings.Lines(s) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		to := &p.Some
+		if words[0] == "full" {
+			to = &p.Full
+		}
+		if !psiData(to, words[1:]) {
+			return nil, unexpected(d, file, line)
+		}
+	}
+	return p, nil
+}
+
+func psiData(to *PSIData, words []string) bool {
+	for _, w := range words {
+		key, v, _ := strings.Cut(w, "=")
+		var err error
+		switch key {
+		case "avg10":
+			to.Avg10, err = strconv.ParseFloat(v, 64)
+		case "avg60":
+			to.Avg60, err = strconv.ParseFloat(v, 64)
+		case "avg300":
+			to.Avg300, err = strconv.ParseFloat(v, 64)
+		case "total":
+			to.Total, err = strconv.ParseUint(v, 10, 64)
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
