@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"berth/cgroups"
 	"berth/internal/linux"
@@ -31,8 +32,11 @@ func magic(p string) (int64, error) {
 
 // Detect finds the mounted hierarchies by a look at Root and at
 // /proc/self/cgroup, never by parsing the mount table, whose length is the
-// host's affair.
-func Detect() (*cgroups.Layout, error) { return detect(Root, "/proc/self/cgroup") }
+// host's affair. It looks once per process; callers share the result and leave it
+// as it is.
+func Detect() (*cgroups.Layout, error) { return host() }
+
+var host = sync.OnceValues(func() (*cgroups.Layout, error) { return detect(Root, "/proc/self/cgroup") })
 
 func detect(root, self string) (*cgroups.Layout, error) {
 	m, err := magic(root)

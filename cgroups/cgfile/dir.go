@@ -24,11 +24,10 @@ type Dir struct {
 // part of, and checks that it lies on a cgroup or cgroup2 file system: below an
 // unmounted hierarchy plain directories could be made without anybody noticing.
 func Open(dir string) (*Dir, error) {
-	d, err := open(unix.AT_FDCWD, dir, 0)
+	d, err := OpenMount(dir)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open cgroup", Path: dir, Err: err}
+		return nil, err
 	}
-	d.Path = dir
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(d.fd, &st); err != nil {
 		d.Close()
@@ -38,6 +37,17 @@ func Open(dir string) (*Dir, error) {
 		d.Close()
 		return nil, fmt.Errorf("open cgroup %s: not on a cgroup file system", dir)
 	}
+	return d, nil
+}
+
+// OpenMount opens a mount point of which Detect has just found the file system to
+// be right.
+func OpenMount(dir string) (*Dir, error) {
+	d, err := open(unix.AT_FDCWD, dir, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open cgroup", Path: dir, Err: err}
+	}
+	d.Path = dir
 	return d, nil
 }
 

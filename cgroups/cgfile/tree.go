@@ -31,6 +31,19 @@ func (d *Dir) MkdirAll(rel string, made func(rel string) error) error {
 	if !errors.Is(err, unix.ENOENT) {
 		return err
 	}
+	for range parentTries {
+		if err = d.mkdirEach(rel, made); !errors.Is(err, unix.ENOENT) {
+			return err
+		}
+	}
+	return err
+}
+
+// parentTries bounds how often a parent may vanish, by the undoing of another
+// create that failed, between its making and its use.
+const parentTries = 10
+
+func (d *Dir) mkdirEach(rel string, made func(rel string) error) error {
 	for i := 1; i <= len(rel); i++ {
 		if i < len(rel) && rel[i] != '/' {
 			continue

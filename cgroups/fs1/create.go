@@ -31,7 +31,7 @@ func (m *Manager) Create() (err error) {
 	}()
 	kept := make([]*group, 0, len(m.groups))
 	for _, g := range m.groups {
-		root, err := cgfile.Open(g.mount)
+		root, err := cgfile.OpenMount(g.mount)
 		if err != nil {
 			return err
 		}
@@ -50,16 +50,21 @@ func (m *Manager) Create() (err error) {
 }
 
 // create makes one directory and its parents, and leaves it open.
-func (g *group) create(root *cgfile.Dir, cpus cpusetWants, undo *[]made) error {
+func (g *group) create(root *cgfile.Dir, skip cpusetWants, undo *[]made) error {
 	isCpuset := g.has("cpuset")
 	fresh := false
 	err := root.MkdirAll(g.rel, func(rel string) error {
 		*undo = append(*undo, made{root, rel})
 		fresh = rel == g.rel
-		if isCpuset && !fresh {
-			return inheritCpuset(root, rel, cpusetWants{})
+		if !isCpuset || fresh {
+			return nil
 		}
-		return nil
+		d, err := root.Sub(rel)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		return inheritCpuset(root, d, rel, cpusetWants{}, true)
 	})
 	if err != nil {
 		return err
@@ -73,7 +78,7 @@ func (g *group) create(root *cgfile.Dir, cpus cpusetWants, undo *[]made) error {
 		}
 	}
 	if isCpuset {
-		return inheritCpuset(root, g.rel, cpus)
+		return inheritCpuset(root, g.dir, g.rel, skip, fresh)
 	}
 	return nil
 }
@@ -102,9 +107,18 @@ func (m *Manager) ownCpuset() cpusetWants {
 	return cpusetWants{r.CPU.Cpus != "", r.CPU.Mems != ""}
 }
 
-// inheritCpuset fills cpuset.cpus and cpuset.mems of root/rel from its parent: in
-// a cgroup where one of them is empty no process can enter (cpuset(7)).
-func inheritCpuset(root *cgfile.Dir, rel string, skip cpusetWants) error {
+// inheritCpuset fills cpuset.cpus and cpuset.mems of d, which is root/rel, from its
+// parent: into a cgroup where one of them is empty no process can go (cpuset(7)). A
+// fresh one is empty; in others only what is empty is filled.
+func inheritCpuset(root, d *cgfile.Dir, rel string, skip cpusetWants, fresh bool) error {
+	parent := root
+	if up := path.Dir(rel); up != "." {
+		var err error
+		if parent, err = root.Sub(up); err != nil {
+			return err
+		}
+		defer parent.Close()
+	}
 	for _, f := range []struct {
 		name string
 		skip bool
@@ -112,27 +126,29 @@ func inheritCpuset(root *cgfile.Dir, rel string, skip cpusetWants) error {
 		if f.skip {
 			continue
 		}
-		if _, err := fillCpuset(root, rel, f.name); err != nil {
+		if !fresh {
+			if v, err := d.Read(f.name); err != nil || v != "" {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		v, err := parent.Read(f.name)
+		if err != nil {
+			return err
+		}
+		if v == "" && parent != root {
+			if err := inheritCpuset(root, parent, path.Dir(rel), cpusetWants{}, false); err != nil {
+				return err
+			}
+			if v, err = parent.Read(f.name); err != nil {
+				return err
+			}
+		}
+		if err := d.Write(f.name, v); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// fillCpuset returns what the file holds, after copying the parent's value when it
-// was empty.
-func fillCpuset(root *cgfile.Dir, rel, file string) (string, error) {
-	d, err := root.Sub(rel)
-	if err != nil {
-		return "", err
-	}
-	defer d.Close()
-	v, err := d.Read(file)
-	if err != nil || v != "" || rel == "." {
-		return v, err
-	}
-	if v, err = fillCpuset(root, path.Dir(rel), file); err != nil {
-		return "", err
-	}
-	return v, d.Write(file, v)
 }

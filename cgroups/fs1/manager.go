@@ -1,6 +1,7 @@
 package fs1
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -44,6 +45,7 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 		}
 		m.groups = append(m.groups, g)
 	}
+	m.sort()
 	if err := m.check(cfg.Resources); err != nil {
 		return nil, err
 	}
@@ -63,8 +65,26 @@ func Load(rec cgroups.Record) *Manager {
 		byPath[p] = g
 		m.groups = append(m.groups, g)
 	}
-	slices.SortFunc(m.groups, func(a, b *group) int { return strings.Compare(a.path, b.path) })
+	m.sort()
 	return m
+}
+
+// sort puts the hierarchies into the order they are joined in: memory late, so that
+// little is charged to the container before it runs, and the freezer last: whoever
+// enters a frozen one stops there.
+func (m *Manager) sort() {
+	rank := func(g *group) int {
+		switch {
+		case g.has("freezer"):
+			return 2
+		case g.has("memory"):
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(m.groups, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.path, b.path))
+	})
 }
 
 // Record returns what Load needs.

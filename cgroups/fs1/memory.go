@@ -109,8 +109,8 @@ func setOOMControl(d *cgfile.Dir, m *specs.LinuxMemory) error {
 	return d.WriteUint("memory.oom_control", 1-have)
 }
 
-// setLimits writes memory and memory+swap in the order that keeps the kernel's
-// rule memory <= memory+swap true at every moment.
+// setLimits writes memory and memory+swap in the order that keeps memory at most
+// memory+swap at every moment, which the kernel demands.
 func setLimits(d *cgfile.Dir, m *specs.LinuxMemory) error {
 	limit, swap := value(m.Limit), value(m.Swap)
 	if limit == 0 && swap == 0 {
@@ -133,17 +133,15 @@ func setLimits(d *cgfile.Dir, m *specs.LinuxMemory) error {
 	if swap == 0 {
 		return writeLimit(d, limit)
 	}
-	now, err := d.ReadUint(memLimit)
-	if err != nil {
-		return err
-	}
-	if swap < 0 || now < uint64(swap) {
+	// The kernel says EINVAL to a limit above memory+swap: then that has to grow first.
+	err := writeLimit(d, limit)
+	if errors.Is(err, unix.EINVAL) {
 		if err := writeSwap(d, swap); err != nil {
 			return err
 		}
 		return writeLimit(d, limit)
 	}
-	if err := writeLimit(d, limit); err != nil {
+	if err != nil {
 		return err
 	}
 	return writeSwap(d, swap)

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,11 +28,40 @@ const helper = "BERTH_TEST_HELPER"
 func TestMain(m *testing.M) {
 	switch os.Getenv(helper) {
 	case "":
-		os.Exit(m.Run())
+		restore := keepSubtree()
+		code := m.Run()
+		restore()
+		os.Exit(code)
 	case "devices":
 		probeDevices()
 	case "eat":
 		eatMemory()
+	case "rootless":
+		rootless()
+	}
+}
+
+// keepSubtree remembers which controllers the unified hierarchy of a hybrid host
+// gives to children: the driver turns on all there are, and those could no longer be
+// mounted as v1.
+func keepSubtree() func() {
+	const file = cgfile.Root + "/unified/cgroup.subtree_control"
+	before, err := os.ReadFile(file)
+	if err != nil {
+		return func() {}
+	}
+	return func() {
+		after, err := os.ReadFile(file)
+		if err != nil {
+			panic(err)
+		}
+		for name := range strings.FieldsSeq(string(after)) {
+			if !strings.Contains(string(before), name) {
+				if err := os.WriteFile(file, []byte("-"+name), 0); err != nil {
+					panic(err)
+				}
+			}
+		}
 	}
 }
 
@@ -339,4 +369,45 @@ func rule(allow bool, kind string, major, minor int64, access string) specs.Linu
 		r.Minor = &minor
 	}
 	return r
+}
+
+// rootless creates containers as a user who may not write to any cgroup.
+func rootless() {
+	try := func(c cgroups.Config) error {
+		m, err := New(c)
+		if err != nil {
+			return err
+		}
+		if err := m.Create(); err != nil {
+			return err
+		}
+		if err := m.Set(c.Resources); err != nil {
+			return err
+		}
+		j, err := m.OpenJoin(nil)
+		if err != nil {
+			return err
+		}
+		again, err := Load(m.Record())
+		if err != nil {
+			return err
+		}
+		if _, err := again.Pids(); !errors.Is(err, cgroups.ErrNoCgroup) {
+			return fmt.Errorf("pids: %v", err)
+		}
+		if len(j.Tasks) > 0 || j.Dir >= 0 {
+			return fmt.Errorf("joins %+v", j)
+		}
+		return again.Destroy()
+	}
+	devices := []specs.LinuxDeviceCgroup{{Access: "rwm"}}
+	memory := &specs.LinuxMemory{Limit: ptr(int64(1 << 20))}
+	for _, c := range []cgroups.Config{
+		{ID: "a", Rootless: true, Resources: &specs.LinuxResources{Devices: devices}},
+		{ID: "b", Rootless: true, Resources: &specs.LinuxResources{Memory: memory}},
+		{ID: "c", Resources: &specs.LinuxResources{}},
+	} {
+		c.ID = "berth-test-rootless-" + c.ID
+		fmt.Println(try(c))
+	}
 }

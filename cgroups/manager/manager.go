@@ -17,22 +17,30 @@ func New(cfg cgroups.Config) (cgroups.Manager, error) {
 	if cfg.Driver == "disabled" {
 		return none{}, nil
 	}
-	if cfg.Driver == "systemd" && !systemdRuns() {
-		return nil, errors.New("cgroup driver systemd: systemd does not run on this host (no /run/systemd/system); use cgroupfs")
+	if err := known(cfg.Driver); err != nil {
+		return nil, err
 	}
 	l, err := cgfile.Detect()
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case cfg.Driver != "" && cfg.Driver != "cgroupfs":
-		err = fmt.Errorf("cgroup driver %q: not one of cgroupfs, systemd, disabled", cfg.Driver)
-	case l.V2:
+	if l.V2 {
 		return orNil(fs2.New(cfg, l))
-	default:
-		return orNil(fs1.New(cfg, l))
 	}
-	return nil, err
+	return orNil(fs1.New(cfg, l))
+}
+
+// known refuses a driver that cannot be had.
+func known(driver string) error {
+	switch {
+	case driver == "" || driver == "cgroupfs":
+		return nil
+	case driver != "systemd":
+		return fmt.Errorf("cgroup driver %q: not one of cgroupfs, systemd, disabled", driver)
+	case !systemdRuns():
+		return errors.New("cgroup driver systemd: systemd does not run on this host (no /run/systemd/system); use cgroupfs")
+	}
+	return errors.New("cgroup driver systemd: this version of berth has no D-Bus; use cgroupfs")
 }
 
 // orNil keeps a nil pointer out of the interface.

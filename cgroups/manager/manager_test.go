@@ -534,3 +534,65 @@ func countFDs(t *testing.T) int {
 	}
 	return len(e)
 }
+
+func TestHugetlb(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		r := &specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}}
+		if _, err := d.make(cgroups.Config{ID: name(), Resources: r}); err != nil {
+			t.Skip(err)
+		}
+		m := start(t, d, cgroups.Config{Resources: r})
+		files := []string{"hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.rsvd.limit_in_bytes"}
+		p := m.Record().Paths["hugetlb"]
+		if d.name == "v2" {
+			files = []string{"hugetlb.2MB.max", "hugetlb.2MB.rsvd.max"}
+			p = m.Record().Paths[""]
+		}
+		for _, f := range files {
+			if b, err := os.ReadFile(filepath.Join(p, f)); err != nil || strings.TrimSpace(string(b)) != "4194304" {
+				t.Errorf("%s: %q %v", f, b, err)
+			}
+		}
+		err := m.Set(&specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "3MB"}}})
+		if err == nil || !strings.Contains(err.Error(), `no huge pages of size "3MB"`) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// Without permission a container runs in its caller's cgroup if it may (rootless)
+// and nothing was asked of one.
+func TestRootless(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("changing the user needs root")
+	}
+	exe, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Any user must reach the test binary.
+	dir, err := os.MkdirTemp("", "berth-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(dir+"/test", exe, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(dir + "/test")
+	cmd.Env = []string{helper + "=rootless"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(out), "\n")
+	if len(lines) != 4 || lines[0] != "<nil>" || !strings.Contains(lines[1], "permission denied") || !strings.Contains(lines[2], "permission denied") {
+		t.Errorf("%s", out)
+	}
+}
