@@ -38,6 +38,7 @@ func newProgram(o *Options, gate [2]int) (*program, error) {
 		p.call(StepInherit, syscall.SYS_FCNTL, uintptr(fd), syscall.F_SETFD, 0)
 	}
 	p.blind()
+	p.calm()
 	p.call(StepExec, sysExecveat, uintptr(o.ExeFD), p.str(""), p.strs(o.Args), p.strs(o.Env), atEmptyPath)
 	return p, nil
 }
@@ -51,6 +52,15 @@ func newProgram(o *Options, gate [2]int) (*program, error) {
 func (p *program) blind() {
 	_, hard := Nofile()
 	p.call(StepInherit, sysPrlimit64, 0, syscall.RLIMIT_NOFILE, p.rlimit(0, hard), 0)
+}
+
+// calm lets the threads of the init stage sleep longer than they ask for: the Go
+// runtime's monitor would wake up every 20 µs to look after goroutines that are
+// not there. Timer slack passes on to threads and through execve (prctl(2)); the
+// stage resets its own.
+func (p *program) calm() {
+	const slack = 50_000_000 // ns
+	p.call(StepInherit, syscall.SYS_PRCTL, prSetTimerslack, slack)
 }
 
 // direct is the way with one clone.

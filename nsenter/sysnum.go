@@ -17,5 +17,7 @@ const (
 	cloneParent = 0x00008000
 	intoCgroup  = 0x200000000 // clone3 only, since v5.7
 
+	prSetTimerslack = 29
+
 	atEmptyPath = 0x1000
 )

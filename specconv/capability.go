@@ -1,10 +1,10 @@
 package specconv
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
+	"berth/internal/readfile"
 	"berth/libcontainer/wire"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -94,7 +94,7 @@ func capList(bits uint64) []string {
 
 // lastCap is the highest capability of the running kernel.
 func lastCap() int {
-	text, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+	text, err := readfile.Read("/proc/sys/kernel/cap_last_cap", 64<<10)
 	if err != nil {
 		return oldestLastCap
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/readfile"
 	"berth/libcontainer/configs"
 )
 
@@ -26,7 +27,7 @@ func (c *converter) joinedMappings(path string) {
 }
 
 func (c *converter) sameMaps(path, file string, want []configs.IDMap) {
-	text, err := os.ReadFile(file)
+	text, err := readfile.Read(file, 64<<10)
 	if err != nil {
 		c.note("%s: %v", path, err)
 		return
@@ -63,7 +64,7 @@ func ownGroupOnly(maps []configs.IDMap) bool {
 // inUserNS tells whether berth itself runs in a user namespace other than the
 // initial one, whose map is the identity over all ids.
 func inUserNS() bool {
-	text, err := os.ReadFile("/proc/self/uid_map")
+	text, err := readfile.Read("/proc/self/uid_map", 64<<10)
 	if err != nil {
 		return false
 	}

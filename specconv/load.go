@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
+
+	"berth/internal/readfile"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -114,17 +114,9 @@ func refuseNUL(name string, data []byte) error {
 
 // readLimited reads a file of at most maxConfig bytes.
 func readLimited(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxConfig {
+	data, err := readfile.Read(name, maxConfig)
+	if errors.Is(err, readfile.ErrTooLarge) {
 		return nil, fmt.Errorf("read %s: larger than %d MiB", name, maxConfig>>20)
 	}
-	return data, nil
+	return data, err
 }

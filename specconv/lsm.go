@@ -1,7 +1,8 @@
 package specconv
 
 import (
-	"os"
+	"berth/internal/readfile"
+
 	"syscall"
 )
 
@@ -13,6 +14,6 @@ func selinuxEnabled() bool {
 }
 
 func apparmorEnabled() bool {
-	text, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	text, err := readfile.Read("/sys/module/apparmor/parameters/enabled", 64<<10)
 	return err == nil && len(text) > 0 && text[0] == 'Y'
 }

@@ -62,6 +62,7 @@ const (
 	PrSetDumpable     = 4
 	PrSetKeepcaps     = 8
 	PrSetName         = 15
+	PrSetTimerslack   = 29
 	PrCapbsetDrop     = 24
 	PrSetNoNewPrivs   = 38
 	PrCapAmbient      = 47

@@ -73,6 +73,10 @@ func (s *stage) exec() error {
 	if len(p.Args) == 0 {
 		return errors.New("cannot start a container without a process: config.json has no process.args")
 	}
+	// Back to what berth's caller had: see nsenter, calm.
+	if err := linux.Prctl(linux.PrSetTimerslack, 0, 0, 0, 0); err != nil {
+		return linux.Wrap("reset timer slack", err)
+	}
 	creds.Umask(p)
 	return creds.LoadAndExec(p, s.path, p.Args, p.Env)
 }

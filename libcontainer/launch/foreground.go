@@ -17,11 +17,22 @@ type Foreground struct {
 	tty     *TTY
 }
 
+// forwarded are the signals that are passed on: those that ask a program to do
+// something, the two by which systemd as a workload is halted among them. Job
+// control (^Z) stops berth itself, as the shell expects. Not simply all: each
+// costs two thread switches in the Go runtime.
+var forwarded = []os.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
+	unix.SIGALRM, unix.SIGCONT, unix.SIGPWR, unix.SIGWINCH, sigRTMin3,
+}
+
+const sigRTMin3 = unix.Signal(34 + 3)
+
 // NewForeground starts to hold signals back, so that one that comes while the
 // container is being made reaches the workload. tty may be nil.
 func NewForeground(tty *TTY) *Foreground {
 	f := &Foreground{signals: make(chan os.Signal, 64), tty: tty}
-	signal.Notify(f.signals)
+	signal.Notify(f.signals, forwarded...)
 	return f
 }
 
@@ -91,21 +102,14 @@ func reap(pid int, ws *unix.WaitStatus) error {
 	}
 }
 
-// forward passes signals to the workload. SIGCHLD is berth's own, SIGURG the Go
-// scheduler's, and SIGPIPE tells of berth's own output.
+// forward passes signals to the workload; the size of its terminal follows berth's.
 func (f *Foreground) forward(pid, pidfd int) {
 	for s := range f.signals {
-		switch s {
-		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE:
-		case unix.SIGWINCH:
-			if f.tty != nil {
-				f.tty.Resize()
-				continue
-			}
-			send(pid, pidfd, unix.SIGWINCH)
-		default:
-			send(pid, pidfd, s.(unix.Signal))
+		if s == unix.SIGWINCH && f.tty != nil {
+			f.tty.Resize()
+			continue
 		}
+		send(pid, pidfd, s.(unix.Signal))
 	}
 }
 
