@@ -11,4 +11,6 @@ var (
 	ErrNotRunning = errors.New("container not running")
 	// ErrNotPaused reports a resume of a container that is not paused.
 	ErrNotPaused = errors.New("container not paused")
+	// ErrNoStatus reports that a container has ended and nobody can tell how.
+	ErrNoStatus = errors.New("exit status unknown")
 )

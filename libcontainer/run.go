@@ -71,7 +71,7 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		return -1, err
 	}
 	if o.Keep {
-		return code, nil
+		return code, rt.recordExit(o.ID, code)
 	}
 	return code, rt.Delete(o.ID, true)
 }

@@ -41,6 +41,9 @@ func (b *berth) list() *cli.Command {
 			switch {
 			case c.Bool("quiet"):
 				return printIDs(c.App.Writer, infos)
+			case format == "json" && len(infos) == 0:
+				// What runc prints, for callers that compare.
+				return printBytes(c.App.Writer, []byte("null\n"))
 			case format == "json":
 				return printJSON(c.App.Writer, infos, "")
 			}

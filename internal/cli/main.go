@@ -69,7 +69,7 @@ func (b *berth) app() *cli.App {
 func (b *berth) commands() []*cli.Command {
 	return []*cli.Command{
 		b.create(), b.start(), b.run(), b.exec(), b.kill(), b.delete(),
-		b.state(), b.list(), b.ps(), b.pause(), b.resume(),
+		b.state(), b.list(), b.ps(), b.wait(), b.pause(), b.resume(),
 		b.spec(), b.features(),
 	}
 }

@@ -219,8 +219,8 @@ func TestLogFile(t *testing.T) {
 func TestListOfNothing(t *testing.T) {
 	root := t.TempDir()
 	for args, want := range map[string]string{
-		"list -f json":        "[]\n",
-		"list --format=json":  "[]\n",
+		"list -f json":        "null\n",
+		"list --format=json":  "null\n",
 		"list -q":             "",
 		"list --quiet":        "",
 		"list":                "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n",

@@ -41,6 +41,7 @@ type procStat struct {
 	state     byte
 	exiting   bool
 	startTime uint64
+	exitCode  uint32 // 0 unless the process has ended and the caller may know
 }
 
 func readStat(pid int) (procStat, error) {
@@ -71,6 +72,7 @@ func parseStat(line []byte) (procStat, error) {
 		stateField = 3
 		flagsField = 9
 		startField = 22
+		exitField  = 52
 	)
 	i := bytes.LastIndexByte(line, ')')
 	if i < 0 {
@@ -89,5 +91,13 @@ func parseStat(line []byte) (procStat, error) {
 		return procStat{}, errStat
 	}
 	const pfExiting = 0x4 // include/linux/sched.h
-	return procStat{state: fields[0][0], exiting: flags&pfExiting != 0, startTime: start}, nil
+	st := procStat{state: fields[0][0], exiting: flags&pfExiting != 0, startTime: start}
+	if len(fields) > exitField-stateField {
+		code, err := strconv.ParseUint(string(fields[exitField-stateField]), 10, 32)
+		if err != nil {
+			return procStat{}, errStat
+		}
+		st.exitCode = uint32(code)
+	}
+	return st, nil
 }

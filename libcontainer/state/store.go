@@ -15,6 +15,8 @@ const (
 	StateFile = "state.json"
 	// ConfigFile is the config.json the container was created from.
 	ConfigFile = "config.json"
+	// ExitFile holds the Exit, once somebody knows it.
+	ExitFile = "exit.json"
 	// StartSocket is what the init stage listens on until the container is started;
 	// whoever starts it removes the file first.
 	StartSocket = "start.sock"
