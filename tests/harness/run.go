@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -165,10 +166,12 @@ func closeFile(f *os.File) {
 // Pid returns the process id of the started program.
 func (p *Proc) Pid() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal to the started program.
+// Signal sends a signal to the started program, if it has not ended.
 func (p *Proc) Signal(s syscall.Signal) {
 	p.x.Helper()
-	p.x.Must(p.cmd.Process.Signal(s))
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.x.Fatalf("%v", err)
+	}
 }
 
 // Out returns what was written to stdout so far, by the runtime and the container.
