@@ -171,10 +171,7 @@ func (rt *Runtime) loadFilter(profile json.RawMessage, to *wire.Process) error {
 	for _, n := range p.Notes {
 		rt.Log.Debug(n)
 	}
-	if p.Notify {
-		return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is not supported yet")
-	}
-	to.SeccompFilter, to.SeccompFlags = p.Filter, p.Flags
+	to.SeccompFilter, to.SeccompFlags, to.SeccompNotify = p.Filter, p.Flags, p.Notify
 	return nil
 }
 

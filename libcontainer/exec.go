@@ -56,7 +56,7 @@ func (rt *Runtime) Exec(id string, o ExecOptions) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := rt.startExec(child, term, &o); err != nil {
+	if err := rt.startExec(c, child, term, &o); err != nil {
 		child.Kill()
 		return -1, err
 	}
@@ -236,7 +236,7 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 }
 
 // startExec tells whoever asked which process it is, and lets it run.
-func (rt *Runtime) startExec(child *launch.Child, term *terminal, o *ExecOptions) error {
+func (rt *Runtime) startExec(c *opened, child *launch.Child, term *terminal, o *ExecOptions) error {
 	if err := sendPidfd(o.PidfdSocket, child.PID); err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func (rt *Runtime) startExec(child *launch.Child, term *terminal, o *ExecOptions
 		err = term.receive()
 	}
 	if err == nil {
-		err = child.Release(rt.Log.Warn)
+		err = child.Release(rt.Log.Warn, c.sendListener(child.PID, state.Running))
 	}
 	if err != nil && o.PIDFile != "" {
 		// It names a process that never was.

@@ -21,8 +21,17 @@ func (c *opened) poststop() error {
 	return hooks.RunEvery("poststop", list, c.hookState(state.Stopped))
 }
 
-// hookState is the state document for hooks (OCI runtime spec, runtime.md, State).
+// hookState is the state document for hooks.
 func (c *opened) hookState(status state.Status) string {
+	data, err := json.Marshal(c.specState(status))
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return string(data)
+}
+
+// specState is the state of the OCI runtime spec (runtime.md, State).
+func (c *opened) specState(status state.Status) specs.State {
 	s := specs.State{
 		Version:     c.state.OCIVersion,
 		ID:          c.state.ID,
@@ -33,11 +42,7 @@ func (c *opened) hookState(status state.Status) string {
 	if status != state.Stopped {
 		s.Pid = c.state.PID
 	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // strings and numbers always marshal
-	}
-	return string(data)
+	return s
 }
 
 // savedHooks returns the hooks of one kind of the config.json the container was

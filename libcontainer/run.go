@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"berth/libcontainer/launch"
+	"berth/libcontainer/state"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,7 +92,7 @@ func (rt *Runtime) release(c *container, term *terminal) (_ *notifier, err error
 	if err := term.receive(); err != nil {
 		return nil, err
 	}
-	if err := c.child.Release(rt.Log.Warn); err != nil {
+	if err := c.child.Release(rt.Log.Warn, c.sendListener(c.state.PID, state.Created)); err != nil {
 		return nil, err
 	}
 	return notify, c.poststart()

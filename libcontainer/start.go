@@ -55,7 +55,7 @@ func (rt *Runtime) Start(id string) error {
 	if err := unix.Unlinkat(c.dir.FD(), state.StartSocket, 0); err != nil {
 		return fmt.Errorf("remove start socket of %s: %w", id, err)
 	}
-	if err := launch.Release(wire.Conn{FD: sock}, rt.Log.Warn); err != nil {
+	if err := launch.Release(wire.Conn{FD: sock}, rt.Log.Warn, c.sendListener(c.state.PID, state.Created)); err != nil {
 		return err
 	}
 	if err := c.poststart(); err != nil {

@@ -269,6 +269,8 @@ func TestRefusals(t *testing.T) {
 		{call(`{"names": ["write"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 1, "op": "=="}]}`), `linux.seccomp.syscalls[1].args[0].op: "==" is not an operator`},
 		{call(`{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}`), `linux.seccomp.listenerPath: not set, but needed for SCMP_ACT_NOTIFY`},
 		{call(`{"names": ["write"], "action": "SCMP_ACT_NOTIFY"}`), `linux.seccomp.syscalls[1]: SCMP_ACT_NOTIFY cannot be used for write`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "s", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}`, `linux.seccomp.listenerPath: "s" is not absolute`},
+		{`{"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "m"}`, `linux.seccomp.listenerMetadata: must not be set without listenerPath`},
 	} {
 		p, err := compileRaw(json.RawMessage(test.profile))
 		if err == nil {

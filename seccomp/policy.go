@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -36,8 +37,8 @@ func newPolicy(profile *specs.LinuxSeccomp) (*policy, error) {
 	if p.def, err = resolveAction("linux.seccomp.default", profile.DefaultAction, profile.DefaultErrnoRet); err != nil {
 		return nil, err
 	}
-	// The listener's fd is handed over by a thread under the filter: with this
-	// default, that very syscall would wait for the listener.
+	// execve, and the words for its failure, would wait for the listener: an agent
+	// that knows every system call there is does not exist.
 	if p.def == unix.SECCOMP_RET_USER_NOTIF {
 		return nil, fmt.Errorf("linux.seccomp.defaultAction: %s cannot be the default", profile.DefaultAction)
 	}
@@ -47,8 +48,13 @@ func newPolicy(profile *specs.LinuxSeccomp) (*policy, error) {
 	if err := p.addRules(profile.Syscalls); err != nil {
 		return nil, err
 	}
-	if p.notify && profile.ListenerPath == "" {
+	switch {
+	case p.notify && profile.ListenerPath == "":
 		return nil, fmt.Errorf("linux.seccomp.listenerPath: not set, but needed for %s", specs.ActNotify)
+	case p.notify && !filepath.IsAbs(profile.ListenerPath):
+		return nil, fmt.Errorf("linux.seccomp.listenerPath: %q is not absolute", profile.ListenerPath)
+	case profile.ListenerPath == "" && profile.ListenerMetadata != "":
+		return nil, fmt.Errorf("linux.seccomp.listenerMetadata: must not be set without listenerPath")
 	}
 	return p, p.addFlags(profile.Flags)
 }
@@ -88,11 +94,11 @@ func (p *policy) addRules(calls []specs.LinuxSyscall) error {
 	return nil
 }
 
-// addNotify refuses the syscalls the init stage itself needs to hand the
-// listener's fd over: they would wait for a listener that does not exist yet.
+// addNotify refuses the one system call that the init stage makes under the filter
+// but execve: should that fail, it writes why to the parent. An agent may well be
+// asked about execve itself, it listens by then.
 func (p *policy) addNotify(entry int, name string) error {
-	switch name {
-	case "write", "sendmsg":
+	if name == "write" {
 		return fmt.Errorf("linux.seccomp.syscalls[%d]: %s cannot be used for %s", entry, specs.ActNotify, name)
 	}
 	p.notify = true

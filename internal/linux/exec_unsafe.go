@@ -2,6 +2,7 @@ package linux
 
 import (
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -67,6 +68,48 @@ func (i *Image) Exec() syscall.Errno {
 		uintptr(unsafe.Pointer(&i.argv[0])), uintptr(unsafe.Pointer(&i.envp[0])))
 	runtime.KeepAlive(i)
 	return e
+}
+
+// Listener hands the fd that reports a filter's notifications from the thread that
+// loads the filter to another thread of the process, which no filter holds back.
+type Listener struct {
+	fd      atomic.Int64 // one more than the number, 0: not there yet
+	release atomic.Bool
+}
+
+// FD returns the listener once the filter is loaded, and whether it is.
+func (l *Listener) FD() (int, bool) {
+	n := l.fd.Load()
+	return int(n - 1), n != 0
+}
+
+// Release lets the thread that has loaded the filter go on to execve.
+func (l *Listener) Release() { l.release.Store(true) }
+
+// ListenExec is FilterExec for a filter with a listener: between the two system
+// calls it hands the listener to l and waits for Release. It waits by looking, as
+// any other way to wait is a system call that the filter may forbid, or ask the
+// listener about that nobody has yet. flags hold SeccompFilterFlagNewListener.
+//
+// The caller sees to it that another thread runs Go code meanwhile: this one
+// keeps its P.
+func (i *Image) ListenExec(filter []byte, flags uint64, l *Listener) (loaded bool, e syscall.Errno) {
+	prog, err := fprog(filter)
+	if err != nil {
+		return false, syscall.EINVAL
+	}
+	path, argv, envp := unsafe.Pointer(i.path), unsafe.Pointer(&i.argv[0]), unsafe.Pointer(&i.envp[0])
+	fd, _, e := syscall.RawSyscall(sysSeccomp, SeccompSetModeFilter, uintptr(flags), uintptr(unsafe.Pointer(&prog)))
+	if e != 0 {
+		return false, e
+	}
+	l.fd.Store(int64(fd) + 1)
+	for !l.release.Load() {
+	}
+	_, _, e = syscall.RawSyscall(syscall.SYS_EXECVE, uintptr(path), uintptr(argv), uintptr(envp))
+	runtime.KeepAlive(i)
+	runtime.KeepAlive(filter)
+	return true, e
 }
 
 // FilterExec loads a seccomp filter and replaces the process. Nothing, not even

@@ -78,5 +78,9 @@ func (s *stage) exec() error {
 		return linux.Wrap("reset timer slack", err)
 	}
 	creds.Umask(p)
-	return creds.LoadAndExec(p, s.path, p.Args, p.Env)
+	var listener *linux.Listener
+	if p.SeccompNotify {
+		listener = s.passListener()
+	}
+	return creds.LoadAndExec(p, s.path, p.Args, p.Env, listener)
 }

@@ -2,6 +2,7 @@ package creds
 
 import (
 	"strconv"
+	"syscall"
 
 	"berth/internal/linux"
 	"berth/libcontainer/wire"
@@ -16,9 +17,11 @@ import (
 // two system calls, back to back: the filter may forbid everything else. If
 // execve fails under a filter, reporting it may be forbidden too.
 //
+// listener takes the fd of a filter whose SeccompNotify is set; nil: there is none.
+//
 // SECCOMP_FILTER_FLAG_TSYNC is left out: the other threads end at execve, and
 // with it an unrelated filter on one of them would make the load fail.
-func LoadAndExec(p *wire.Process, path string, args, env []string) error {
+func LoadAndExec(p *wire.Process, path string, args, env []string, listener *linux.Listener) error {
 	image, err := linux.NewImage(path, args, env)
 	if err != nil {
 		return linux.Wrap("exec "+strconv.Quote(path)+": an argument or variable holds a NUL byte", err)
@@ -40,7 +43,7 @@ func LoadAndExec(p *wire.Process, path string, args, env []string) error {
 		failed.Err = image.Exec()
 		return failed
 	}
-	loaded, errno := image.FilterExec(p.SeccompFilter, filterFlags(p))
+	loaded, errno := load(p, image, listener)
 	if !loaded {
 		return linux.Wrap("load seccomp filter", errno)
 	}
@@ -48,23 +51,13 @@ func LoadAndExec(p *wire.Process, path string, args, env []string) error {
 	return failed
 }
 
-// filterFlags are the seccomp(2) flags for a filter without a listener, with
-// which alone the kernel takes WAIT_KILLABLE_RECV.
-func filterFlags(p *wire.Process) uint64 {
-	return p.SeccompFlags &^ (linux.SeccompFilterFlagTsync | linux.SeccompFilterFlagTsyncEsrch |
-		linux.SeccompFilterFlagNewListener | linux.SeccompFilterFlagWaitKillRecv)
-}
-
-// LoadWithListener loads the filter of a process whose SeccompNotify is set and
-// returns the listener fd, close-on-exec, which the caller hands to the receiver.
-// The filter is in force then: unlike with LoadAndExec it must allow the calls
-// for that (sendmsg), or the parent takes the fd with pidfd_getfd(2). The caller
-// empties SeccompFilter before LoadAndExec.
-func LoadWithListener(p *wire.Process) (int, error) {
-	flags := p.SeccompFlags &^ (linux.SeccompFilterFlagTsync | linux.SeccompFilterFlagTsyncEsrch)
-	fd, err := linux.Seccomp(p.SeccompFilter, flags|linux.SeccompFilterFlagNewListener)
-	if err != nil {
-		return -1, linux.Wrap("load seccomp filter with a listener", err)
+// load loads the filter and executes the image. Only with a listener the kernel
+// takes WAIT_KILLABLE_RECV.
+func load(p *wire.Process, image *linux.Image, listener *linux.Listener) (loaded bool, errno syscall.Errno) {
+	flags := p.SeccompFlags &^ (linux.SeccompFilterFlagTsync | linux.SeccompFilterFlagTsyncEsrch |
+		linux.SeccompFilterFlagNewListener)
+	if listener != nil {
+		return image.ListenExec(p.SeccompFilter, flags|linux.SeccompFilterFlagNewListener, listener)
 	}
-	return fd, nil
+	return image.FilterExec(p.SeccompFilter, flags&^linux.SeccompFilterFlagWaitKillRecv)
 }

@@ -90,7 +90,7 @@ func become(r request) error {
 	if err != nil {
 		return err
 	}
-	return LoadAndExec(p, path, p.Args, p.Env)
+	return LoadAndExec(p, path, p.Args, p.Env, nil)
 }
 
 // result is how a child ended.

@@ -48,8 +48,9 @@ func (c *Child) Proceed() error {
 }
 
 // Release sends Start over conn and waits until the workload runs or the init stage
-// says why it does not.
-func Release(conn wire.Conn, warn func(string)) error {
+// says why it does not. listener is given the fd of a seccomp filter with
+// SCMP_ACT_NOTIFY, which stays Release's.
+func Release(conn wire.Conn, warn func(string), listener func(fd int) error) error {
 	if err := conn.Send(wire.KindStart, nil); err != nil {
 		return err
 	}
@@ -61,14 +62,35 @@ func Release(conn wire.Conn, warn func(string)) error {
 		if err != nil {
 			return err
 		}
-		if err := notice(kind, data, warn); err != nil {
+		if kind == wire.KindListener {
+			err = passListener(conn, listener)
+		} else {
+			err = notice(kind, data, warn)
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
+// passListener takes a listener from the init stage, and lets that execute the
+// workload once somebody listens.
+func passListener(conn wire.Conn, listener func(fd int) error) error {
+	fd, _, err := wire.ReceiveFD(conn.FD)
+	if err != nil {
+		return fmt.Errorf("seccomp listener from the init stage: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := listener(fd); err != nil {
+		return err
+	}
+	return conn.Send(wire.KindProceed, nil)
+}
+
 // Release starts the workload over the connection the plan came by.
-func (c *Child) Release(warn func(string)) error { return Release(c.conn, warn) }
+func (c *Child) Release(warn func(string), listener func(fd int) error) error {
+	return Release(c.conn, warn, listener)
+}
 
 // notice handles the messages that may come at any time.
 func notice(kind wire.Kind, data []byte, warn func(string)) error {

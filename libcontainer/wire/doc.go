@@ -14,7 +14,9 @@
 //	  save state, write the pid file    ◀──────── Ready
 //	  Proceed ──────────────────────────────────▶ wait for Start, on this socket (run,
 //	                                              exec) or on the listener (create)
-//	  Start ────────────────────────────────────▶ startContainer hooks, seccomp, execve
+//	  Start ────────────────────────────────────▶ startContainer hooks, seccomp
+//	  send it to listenerPath           ◀──────── Listener   (only with SCMP_ACT_NOTIFY)
+//	  Proceed ──────────────────────────────────▶ execve
 //	  end of file: the workload runs    ◀──────── (the socket is close-on-exec)
 //
 // At any point the init stage may send Warning, and instead of any message

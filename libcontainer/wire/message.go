@@ -14,6 +14,7 @@ const (
 	KindStart                    // parent → init
 	KindWarning                  // init → parent: a text
 	KindFailed                   // init → parent: a Failure
+	KindListener                 // init → parent: then a byte with the listener's fd (SendFD)
 )
 
 // Failure is why the init stage gave up, in a form that keeps the errno, so that
