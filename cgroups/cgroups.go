@@ -41,6 +41,12 @@ type Record struct {
 	Unit string `json:"unit,omitempty"`
 	// Rootless says that missing permissions were accepted at creation.
 	Rootless bool `json:"rootless,omitempty"`
+	// DeviceRules are those an update has set; nil: those of config.json are in
+	// force. The kernel cannot list them all.
+	DeviceRules []specs.LinuxDeviceCgroup `json:"deviceRules,omitempty"`
+	// Devices are linux.devices, from config.json: whoever loads a Manager to set
+	// device rules fills them in.
+	Devices []specs.LinuxDevice `json:"-"`
 }
 
 // Join holds the open file descriptors a process needs to enter a cgroup without
@@ -81,6 +87,17 @@ type Manager interface {
 	Record() Record
 	// OOMKills returns the number of OOM kills counted so far (0 where unknown).
 	OOMKills() (uint64, error)
+}
+
+// Placer is a Manager whose cgroup cannot be made before there is a process to put
+// into it, as systemd makes none without. Create does nothing there, and Place
+// comes in the stead of Set and of joining.
+type Placer interface {
+	Manager
+	// Place makes the cgroup with the process in it and applies the limits of the
+	// Config. The process must not run foreign code yet. On an error Destroy undoes
+	// what was done.
+	Place(pid int) error
 }
 
 // ErrNoCgroup reports that a container has no cgroup that could do what was asked.

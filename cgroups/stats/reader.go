@@ -85,3 +85,18 @@ func gone(err error) bool {
 func absent(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP)
 }
+
+// MemoryUsage reads what counts against the memory limit, in bytes; 0 where memory
+// is not counted.
+func (r *Reader) MemoryUsage() (uint64, error) {
+	d, file := r.v1["memory"], "memory.usage_in_bytes"
+	if d == nil {
+		d, file = r.v2, "memory.current"
+	}
+	var n uint64
+	if d == nil {
+		return 0, nil
+	}
+	_, err := number(d, file, &n)
+	return n, err
+}

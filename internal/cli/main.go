@@ -23,7 +23,8 @@ type berth struct {
 // exit status.
 func Main(args []string) int {
 	b := &berth{}
-	return b.finish(b.app().Run(args))
+	app := b.app()
+	return b.finish(app.Run(flagsFirst(app, args)))
 }
 
 // app builds the command tree. Verbs of one kind stand together in the help.
@@ -70,6 +71,7 @@ func (b *berth) commands() []*cli.Command {
 	return []*cli.Command{
 		b.create(), b.start(), b.run(), b.exec(), b.kill(), b.delete(),
 		b.state(), b.list(), b.ps(), b.wait(), b.pause(), b.resume(),
+		b.update(), b.events(), b.stats(),
 		b.spec(), b.features(),
 	}
 }
