@@ -257,6 +257,21 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
+func TestInfo(t *testing.T) {
+	got := finished(t, command(t, "info"))
+	if got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, "\nnamespaces\n  cgroup ") {
+		t.Errorf("%+v", got)
+	}
+	got = finished(t, command(t, "info", "--format", "json"))
+	var r struct {
+		Kernel string
+		Facts  []struct{ Group, Name, Reason string }
+	}
+	if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || r.Kernel == "" || len(r.Facts) == 0 || r.Facts[0].Reason == "" {
+		t.Errorf("%+v: %v", got, err)
+	}
+}
+
 func TestSpec(t *testing.T) {
 	dir := t.TempDir()
 	if got := finished(t, command(t, "spec", "--bundle", dir)); got != (result{}) {
