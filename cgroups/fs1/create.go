@@ -72,7 +72,7 @@ func (g *group) create(root *cgfile.Dir, skip cpusetWants, undo *[]made) error {
 	if g.dir, err = root.Sub(g.rel); err != nil {
 		return err
 	}
-	if !fresh {
+	if !fresh && !g.adopted {
 		if err := empty(g.dir); err != nil {
 			return err
 		}

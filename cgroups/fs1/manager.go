@@ -29,6 +29,8 @@ type group struct {
 	rel         string // below mount
 	path        string
 	dir         *cgfile.Dir // nil: not open
+	// adopted: it may be there already, with processes in it.
+	adopted bool
 }
 
 var _ cgroups.Manager = (*Manager)(nil)

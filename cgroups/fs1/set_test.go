@@ -123,7 +123,7 @@ func TestUpdateZero(t *testing.T) {
 	})
 	zero := &specs.LinuxResources{
 		Memory: &specs.LinuxMemory{
-			Limit: ptr(int64(0)), Reservation: ptr(int64(0)), Swap: ptr(int64(0)), Kernel: ptr(int64(0)),
+			Limit: ptr(int64(0)), Reservation: ptr(int64(0)), Swap: ptr(int64(0)),
 			KernelTCP: ptr(int64(0)), Swappiness: ptr(^uint64(0)), DisableOOMKiller: ptr(false),
 		},
 		CPU:     &specs.LinuxCPU{Shares: ptr(uint64(0)), Quota: ptr(int64(0)), Period: ptr(uint64(0)), RealtimeRuntime: ptr(int64(0)), RealtimePeriod: ptr(uint64(0))},

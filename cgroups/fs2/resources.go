@@ -31,12 +31,18 @@ func setCPU(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if c == nil {
 		return nil
 	}
+	// An idle cgroup refuses a weight, so idle is cleared before and set after it.
+	if c.Idle != nil && *c.Idle == 0 {
+		if err := d.WriteInt("cpu.idle", 0); err != nil {
+			return err
+		}
+	}
 	if v := value(c.Shares); v != 0 {
 		if err := d.WriteUint("cpu.weight", CPUWeight(v)); err != nil {
 			return err
 		}
 	}
-	if c.Idle != nil {
+	if c.Idle != nil && *c.Idle != 0 {
 		if err := d.WriteInt("cpu.idle", *c.Idle); err != nil {
 			return err
 		}

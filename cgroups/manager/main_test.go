@@ -393,7 +393,7 @@ func rootless() {
 			return err
 		}
 		if _, err := again.Pids(); !errors.Is(err, cgroups.ErrNoCgroup) {
-			return fmt.Errorf("pids: %v", err)
+			return fmt.Errorf("pids: %w", err)
 		}
 		if len(j.Tasks) > 0 || j.Dir >= 0 {
 			return fmt.Errorf("joins %+v", j)
