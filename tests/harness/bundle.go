@@ -109,6 +109,19 @@ func (x *Test) NewRootfs(dir string) string {
 	return dir
 }
 
+// OwnPrograms gives a bundle copies of its programs instead of links, for tests
+// that may write to them.
+func (b *Bundle) OwnPrograms() {
+	b.x.Helper()
+	for _, name := range []string{"busybox", "probe"} {
+		path := b.Path("bin/" + name)
+		data, err := os.ReadFile(path)
+		b.x.Must(err)
+		b.x.Must(os.Remove(path))
+		b.x.Must(os.WriteFile(path, data, 0o755))
+	}
+}
+
 // Bundle makes a bundle for the test's first container.
 func (x *Test) Bundle(edits ...Edit) *Bundle {
 	x.Helper()
