@@ -104,7 +104,7 @@ func TestLinked(t *testing.T) {
 	deps := strings.Fields(string(out))
 	// text/template is urfave/cli's way to print help.
 	for _, name := range []string{
-		"net/http", "crypto/tls", "html/template", "testing", "go/ast", "os/user", "plugin",
+		"net/http", "crypto/tls", "html/template", "testing", "go/ast", "plugin",
 		"github.com/russross/blackfriday/v2", "github.com/cpuguy83/go-md2man/v2/md2man", "github.com/xrash/smetrics",
 		"github.com/opencontainers/go-digest", "github.com/distribution/reference", "google.golang.org/protobuf/proto",
 	} {

@@ -137,7 +137,7 @@ func (s stage) test(run string, total *report) error {
 		return err
 	}
 	fmt.Printf("\n== %s\n", s.name)
-	args := []string{"test", "-json", "-count=1", "-timeout=25m", "-tags", tags}
+	args := []string{"test", "-json", "-count=1", "-timeout=12m", "-tags", tags}
 	if s.serial {
 		args = append(args, "-p=1")
 	}

@@ -39,6 +39,8 @@ type results struct {
 	output map[string]*strings.Builder
 	// parents are the tests that have subtests: only those are counted.
 	parents map[string]bool
+	// failures are the names of failed tests.
+	failures []string
 }
 
 func newReport(verbose bool) *report {
@@ -103,16 +105,16 @@ func (p *results) take(test string) string {
 // endTest counts a test and prints the output of one that failed.
 func (r *report) endTest(p *results, e event, w io.Writer) {
 	output := p.take(e.Test)
-	if e.Action == "fail" && !r.verbose {
-		fmt.Fprintf(w, "FAIL  %s %s\n%s", e.Package, e.Test, indent(output))
-	}
-	if p.parents[e.Test] {
+	parent := p.parents[e.Test]
+	if parent && (e.Action != "fail" || p.failedBelow(e.Test)) {
 		// Its subtests are what is counted, unless it failed by itself.
-		if e.Action == "fail" && p.failed == 0 {
-			p.failed++
-			r.failed++
-		}
 		return
+	}
+	if e.Action == "fail" {
+		p.failures = append(p.failures, e.Test)
+		if !r.verbose {
+			fmt.Fprintf(w, "FAIL  %s %s\n%s", strings.TrimPrefix(e.Package, "berth/"), e.Test, indent(output))
+		}
 	}
 	switch e.Action {
 	case "pass":
@@ -127,6 +129,11 @@ func (r *report) endTest(p *results, e event, w io.Writer) {
 		reason := skipReason(output)
 		r.reasons[reason] = append(r.reasons[reason], strings.TrimPrefix(e.Package, "berth/")+" "+e.Test)
 	}
+}
+
+// failedBelow says that a subtest of test has failed.
+func (p *results) failedBelow(test string) bool {
+	return slices.ContainsFunc(p.failures, func(name string) bool { return strings.HasPrefix(name, test+"/") })
 }
 
 // endPackage prints the line of a package, and what it said outside its tests if it failed.
