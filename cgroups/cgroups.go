@@ -63,7 +63,8 @@ type Manager interface {
 	// Create makes the directories; it undoes its own work when it fails. A
 	// cgroup that exists and holds processes is an error.
 	Create() error
-	// Set writes the limits, device rules first; absent fields stay unchanged.
+	// Set writes the limits; absent fields stay unchanged. When one is refused, those
+	// of a cgroup in use are put back; a new one is to be destroyed.
 	Set(r *specs.LinuxResources) error
 	// OpenJoin opens what a process needs to enter the cgroup, or its child sub
 	// (exec --cgroup: "" for the container's own, or controller → path on v1, "" → path on v2).

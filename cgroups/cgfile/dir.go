@@ -17,7 +17,8 @@ import (
 type Dir struct {
 	fd int
 	// Path is where the directory was found, for errors and records only.
-	Path string
+	Path    string
+	journal *Journal // nil: nothing is noted
 }
 
 // Open opens the cgroup directory at an absolute path, which no symlink may be

@@ -39,6 +39,15 @@ func (d *Dir) OpenFile(name string, flags int) (int, error) {
 // Write writes data to the control file name in one write(2), as the kernel's
 // parsers demand.
 func (d *Dir) Write(name, data string) error {
+	undo := d.before(name, data)
+	err := d.write(name, data)
+	if err == nil && undo != nil {
+		d.journal.Add(undo)
+	}
+	return err
+}
+
+func (d *Dir) write(name, data string) error {
 	fd, err := d.OpenFile(name, unix.O_WRONLY)
 	if err != nil {
 		return &WriteError{name, d.Path, data, err}
@@ -64,8 +73,12 @@ func (d *Dir) WriteLines(name string, lines []string) error {
 	}
 	defer func() { _ = unix.Close(fd) }() // each write reported its own error
 	for _, line := range lines {
+		undo := d.before(name, line)
 		if err := writeFD(fd, line); err != nil {
 			return &WriteError{name, d.Path, line, err}
+		}
+		if undo != nil {
+			d.journal.Add(undo)
 		}
 	}
 	return nil

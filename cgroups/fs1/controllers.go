@@ -76,15 +76,35 @@ func (m *Manager) askedOf(g *group, r *specs.LinuxResources) string {
 	return ""
 }
 
-// Set writes the limits; see cgroups.Manager.
+// Set writes the limits; see cgroups.Manager. To a new cgroup device rules come
+// first, before there is a process that could use one. In one that is in use they
+// come last, since they are the hardest to put back when something is refused.
 func (m *Manager) Set(r *specs.LinuxResources) error {
 	if err := m.check(r); err != nil {
 		return err
 	}
-	if err := m.setDevices(r); err != nil {
-		return err
+	if m.fresh {
+		if err := m.setDevices(r); err != nil {
+			return err
+		}
+		m.fresh = false
+		return m.setLimits(r)
 	}
-	m.fresh = false
+	m.journal = cgfile.Journal{}
+	err := m.setLimits(r)
+	if err == nil {
+		err = m.setDevices(r)
+	}
+	if err != nil {
+		err = errors.Join(err, m.Undo())
+	}
+	return err
+}
+
+// Undo puts back what the last Set of a cgroup in use has changed.
+func (m *Manager) Undo() error { return m.journal.Undo() }
+
+func (m *Manager) setLimits(r *specs.LinuxResources) error {
 	if r == nil {
 		return nil
 	}
@@ -98,7 +118,10 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 		if err != nil {
 			return err
 		}
-		if err := c.set(d, r); err != nil {
+		d.Log(&m.journal)
+		err = c.set(d, r)
+		d.Log(nil)
+		if err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package fs1
 
 import (
+	"fmt"
+
 	"berth/cgroups/cgfile"
 	"berth/cgroups/devices"
 
@@ -30,9 +32,14 @@ func (m *Manager) setDevices(r *specs.LinuxResources) error {
 		return err
 	}
 	if !m.fresh {
-		if lines, err = change(d, rules, lines); err != nil {
+		before, known, err := present(d)
+		if err != nil {
 			return err
 		}
+		if lines, err = change(before, known, rules, lines); err != nil {
+			return err
+		}
+		m.journal.Add(func() error { return putBack(d, before, known) })
 	}
 	err = writeDevices(d, lines)
 	// The kernel lets only the host's root change device rules.
@@ -42,19 +49,20 @@ func (m *Manager) setDevices(r *specs.LinuxResources) error {
 	return err
 }
 
+// present reads the state of a cgroup in use; see devices.ParseList.
+func present(d *cgfile.Dir) (devices.State, bool, error) {
+	text, err := d.Read("devices.list")
+	if err != nil {
+		return devices.State{}, false, err
+	}
+	return devices.ParseList(text)
+}
+
 // change returns the writes for a cgroup in use: those that differ from what it
 // holds, so that no process loses a device for a moment, and because a cgroup with
 // children cannot be reset by "a". Where the present exceptions cannot be known it
 // returns lines.
-func change(d *cgfile.Dir, rules []devices.Rule, lines []devices.Line) ([]devices.Line, error) {
-	text, err := d.Read("devices.list")
-	if err != nil {
-		return nil, err
-	}
-	now, known, err := devices.ParseList(text)
-	if err != nil {
-		return nil, err
-	}
+func change(now devices.State, known bool, rules []devices.Rule, lines []devices.Line) ([]devices.Line, error) {
 	want, err := devices.Resolve(rules)
 	if err != nil {
 		return nil, err
@@ -63,6 +71,27 @@ func change(d *cgfile.Dir, rules []devices.Rule, lines []devices.Line) ([]device
 		return lines, nil
 	}
 	return devices.Change(now, want), nil
+}
+
+// putBack returns to the rules before. Where these allowed everything but
+// exceptions that the kernel does not tell, it leaves what there is: less is
+// allowed now, and "everything" could be too much.
+func putBack(d *cgfile.Dir, before devices.State, known bool) error {
+	if !known {
+		return fmt.Errorf("device rules of %s: the kernel does not tell what they were", d.Path)
+	}
+	now, nowKnown, err := present(d)
+	if err != nil {
+		return err
+	}
+	if nowKnown && now.Allow == before.Allow {
+		return writeDevices(d, devices.Change(now, before))
+	}
+	lines := []devices.Line{{Allow: false, Text: "a"}}
+	for _, r := range before.Except {
+		lines = append(lines, devices.Line{Allow: true, Text: r.String()})
+	}
+	return writeDevices(d, lines)
 }
 
 // writeDevices writes the lines in order, each run of the same kind through one fd.

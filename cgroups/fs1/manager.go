@@ -20,6 +20,8 @@ type Manager struct {
 	groups []*group
 	// fresh is true from Create to the first Set: the cgroup holds defaults.
 	fresh bool
+	// journal is what the last Set has changed.
+	journal cgfile.Journal
 }
 
 // group is the container's cgroup in one hierarchy.
@@ -56,7 +58,7 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 
 // Load takes up the cgroup that a state file describes. It touches nothing.
 func Load(rec cgroups.Record) *Manager {
-	m := &Manager{cfg: cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless}}
+	m := &Manager{cfg: cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless, Devices: rec.Devices}}
 	byPath := make(map[string]*group, len(rec.Paths))
 	for name, p := range rec.Paths {
 		if g := byPath[p]; g != nil {

@@ -24,6 +24,8 @@ type Manager struct {
 	none bool
 	// fresh is true from Create to the first Set: the cgroup holds defaults.
 	fresh bool
+	// journal is what the last Set has changed.
+	journal cgfile.Journal
 }
 
 var _ cgroups.Manager = (*Manager)(nil)
@@ -54,7 +56,7 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 // Load takes up the cgroup that a state file describes. It touches nothing.
 func Load(rec cgroups.Record) *Manager {
 	return &Manager{
-		cfg:  cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless},
+		cfg:  cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless, Devices: rec.Devices},
 		path: rec.Paths[""], none: rec.Paths[""] == "",
 	}
 }

@@ -1,13 +1,17 @@
 package fs2
 
 import (
+	"errors"
+
 	"berth/cgroups/cgfile"
 	"berth/cgroups/devices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Set writes the limits; see cgroups.Manager.
+// Set writes the limits; see cgroups.Manager. To a new cgroup device rules come
+// first, before there is a process that could use one. In one that is in use they
+// come last: they are replaced in one step, and nothing behind them can fail.
 func (m *Manager) Set(r *specs.LinuxResources) error {
 	if m.none {
 		return m.setNone(r)
@@ -19,10 +23,31 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 	if err != nil {
 		return err
 	}
-	if err := m.setDevices(d, r); err != nil {
-		return err
+	if m.fresh {
+		if err := m.setDevices(d, r); err != nil {
+			return err
+		}
+		m.fresh = false
+		return setLimits(d, r)
 	}
-	m.fresh = false
+	m.journal = cgfile.Journal{}
+	d.Log(&m.journal)
+	err = setLimits(d, r)
+	d.Log(nil)
+	if err == nil {
+		err = m.setDevices(d, r)
+	}
+	if err != nil {
+		err = errors.Join(err, m.Undo())
+	}
+	return err
+}
+
+// Undo puts back the limits that the last Set of a cgroup in use has changed; device
+// rules stay.
+func (m *Manager) Undo() error { return m.journal.Undo() }
+
+func setLimits(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if r == nil {
 		return nil
 	}
