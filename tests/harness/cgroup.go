@@ -155,8 +155,8 @@ func cgroupsOf(id string) []string {
 	return found
 }
 
-// removeCgroup kills what is in a cgroup and below and removes it.
-func removeCgroup(dir string) {
+// RemoveCgroup kills what is in a cgroup and below and removes it.
+func RemoveCgroup(dir string) {
 	var dirs []string
 	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {

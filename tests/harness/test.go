@@ -242,7 +242,7 @@ func (x *Test) NothingLeft() {
 // sweep takes away by hand what the runtime left, so that it disturbs no other test.
 func (x *Test) sweep() {
 	for _, dir := range cgroupsOf(x.ID) {
-		removeCgroup(dir)
+		RemoveCgroup(dir)
 	}
 	for _, pid := range x.processes() {
 		killAndReap(pid)

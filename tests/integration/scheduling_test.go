@@ -1,0 +1,116 @@
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	. "berth/tests/harness"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// firstCPU returns a CPU the suite may run on.
+func firstCPU(x *Test) string {
+	x.Helper()
+	for line := range strings.Lines(x.ReadFile("/proc/self/status")) {
+		if list, ok := strings.CutPrefix(line, "Cpus_allowed_list:"); ok {
+			return strings.FieldsFunc(strings.TrimSpace(list), func(r rune) bool { return r == '-' || r == ',' })[0]
+		}
+	}
+	x.Fatalf("no Cpus_allowed_list")
+	return ""
+}
+
+func cpuAffinity(initial, final string) Edit {
+	return func(s *specs.Spec) {
+		s.Version = "1.3.0"
+		s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: initial, Final: final}
+	}
+}
+
+// The first process has no part in execCPUAffinity, an exec runs where final says:
+// by the container's config, or by its own.
+func TestExecCPUAffinity(t *testing.T) {
+	x := New(t, Root, Berth)
+	cpu := firstCPU(x)
+	free := x.Report(cpuAffinity(cpu, cpu)).Status["Cpus_allowed_list"]
+	c := x.Up(cpuAffinity(cpu, cpu))
+	Equal(x, "exec of the container's process", c.Report().Status["Cpus_allowed_list"], cpu)
+
+	file := func(edit Edit) string {
+		s := x.DefaultSpec(x.ID)
+		Args("/bin/probe", "report")(s)
+		edit(s)
+		data, err := json.Marshal(s.Process)
+		x.Must(err)
+		return x.WriteFile("process.json", string(data), 0o644)
+	}
+	process := func(edit Edit) (r Report) {
+		x.JSON(x.OK("exec", "--process", file(edit), c.ID).Stdout, &r)
+		return r
+	}
+	Equal(x, "exec --process that says nothing", process(func(*specs.Spec) {}).Status["Cpus_allowed_list"], cpu)
+	// Without a final one the kernel decides: a cpuset replaces the initial one.
+	if got := process(cpuAffinity(cpu, "")).Status["Cpus_allowed_list"]; got != cpu && got != free {
+		x.Errorf("exec --process with no final: CPUs %s, want %s or %s", got, cpu, free)
+	}
+	for what, edit := range map[string]Edit{
+		"initial": cpuAffinity("8191", ""), "final": cpuAffinity("", "8191"),
+	} {
+		x.Refused(x.Do("exec", "--process", file(edit), c.ID), 255, "set "+what+" cpu affinity: invalid argument")
+	}
+	x.Refused(x.Do("exec", "--process", file(cpuAffinity("0-", "")), c.ID), 255, `execCPUAffinity.initial: "0-" is not a list`)
+}
+
+// Personality and memory policy are the container's, not the first process's alone.
+func TestExecPersonality(t *testing.T) {
+	x := New(t, Berth)
+	c := x.Up(func(s *specs.Spec) {
+		s.Version = "1.3.0"
+		s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32, Flags: []specs.LinuxPersonalityFlag{"SHORT_INODE"}}
+		if _, err := os.Stat("/proc/self/numa_maps"); err == nil {
+			s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolInterleave, Nodes: "0"}
+		}
+	})
+	const want = 0x1000008
+	Equal(x, "personality of exec", c.Report().Personality, want)
+	if c.Bundle.Spec.Linux.MemoryPolicy != nil {
+		x.Contains("numa_maps of exec", c.ExecOK("/bin/cat", "/proc/self/numa_maps"), "interleave:0")
+	}
+}
+
+// A thread under SCHED_DEADLINE may not fork, and startContainer hooks are forked:
+// they run before the policy is set.
+func TestDeadlineWithHooks(t *testing.T) {
+	for name, edit := range map[string]Edit{
+		"plain":        func(*specs.Spec) {},
+		"no new privs": func(s *specs.Spec) { s.Process.NoNewPrivileges = true },
+		"user":         func(s *specs.Spec) { s.Process.User = specs.User{UID: 1000, GID: 1000} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := New(t, Root, Berth, Serial)
+			dir := x.Mkdir("hooks")
+			x.Must(os.Chmod(dir, 0o777))
+			// Not the probe: a Go program has to start threads, which is a fork too.
+			out := x.Output(Args("/bin/cat", "/proc/self/status", "/proc/self/stat"), func(s *specs.Spec) {
+				Mounted("/hooks", "bind", dir, "rbind", "rw")(s)
+				addHook(s, "startContainer", shellHook("startContainer", "grep ^Cap /proc/self/status > /hooks/caps"))
+				s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 10e6, Deadline: 500e6, Period: 500e6}
+				edit(s)
+			})
+			const policy = 41 - 2 // field of /proc/PID/stat, of those behind the name (proc(5))
+			_, stat, _ := strings.Cut(out, "(cat) ")
+			Equal(x, "policy", strings.Fields(stat)[policy-1], "6")
+			for _, set := range []string{"CapPrm", "CapEff"} {
+				want := "00000000a80425fb"
+				if name == "user" {
+					want = "0000000000000000"
+				}
+				x.Contains("the workload", out, set+":\t"+want)
+				x.Contains("the hook", x.ReadFile("hooks/caps"), set+":\t"+want)
+			}
+		})
+	}
+}
