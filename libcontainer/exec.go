@@ -52,7 +52,11 @@ func (rt *Runtime) Exec(id string, o ExecOptions) (int, error) {
 		fg = launch.NewForeground(term.tty)
 		defer fg.Stop()
 	}
-	child, err := rt.join(c, plan, term, o.Cgroup)
+	affinity, err := initialAffinity(p)
+	if err != nil {
+		return -1, err
+	}
+	child, err := rt.join(c, plan, term, o.Cgroup, affinity)
 	if err != nil {
 		return -1, err
 	}
@@ -97,12 +101,38 @@ func (c *opened) execProcess(o *ExecOptions) (*specs.Process, *specconv.Document
 		if p = doc.Process; p == nil {
 			p = &specs.Process{Cwd: "/"}
 		}
-		p.Terminal, p.OOMScoreAdj = false, nil
+		p.Terminal = false
+	} else if doc.Process != nil {
+		inherit(p, doc.Process)
 	}
 	if err := overlay(p, o); err != nil {
 		return nil, nil, err
 	}
 	return p, doc, nil
+}
+
+// inherit gives a process that is described as a whole what belongs to all processes
+// of the container where the description leaves it open; peers do so as well, and
+// without a label it would run unconfined.
+func inherit(p, from *specs.Process) {
+	if p.ApparmorProfile == "" {
+		p.ApparmorProfile = from.ApparmorProfile
+	}
+	if p.SelinuxLabel == "" {
+		p.SelinuxLabel = from.SelinuxLabel
+	}
+	if p.Rlimits == nil {
+		p.Rlimits = from.Rlimits
+	}
+	if p.Scheduler == nil {
+		p.Scheduler = from.Scheduler
+	}
+	if p.IOPriority == nil {
+		p.IOPriority = from.IOPriority
+	}
+	if p.ExecCPUAffinity == nil {
+		p.ExecCPUAffinity = from.ExecCPUAffinity
+	}
 }
 
 func overlay(p *specs.Process, o *ExecOptions) error {
@@ -155,7 +185,7 @@ func addCaps(p *specs.Process, caps []string) {
 
 // execPlan turns the process into the plan of its init stage.
 func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document, o *ExecOptions) (*wire.Plan, error) {
-	opts := specconv.ProcessOptions{Exec: true}
+	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux}
 	if doc.Linux != nil {
 		opts.UIDMappings, opts.GIDMappings = idMaps(doc.Linux.UIDMappings), idMaps(doc.Linux.GIDMappings)
 		opts.NoSetgroups = noSetgroups(c.state)
@@ -194,7 +224,7 @@ func noSetgroups(s *state.State) bool {
 }
 
 // join starts the init stage in the container's namespaces and cgroup.
-func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []string) (*launch.Child, error) {
+func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []string, affinity []byte) (*launch.Child, error) {
 	m, err := c.manager()
 	if err != nil {
 		return nil, err
@@ -221,6 +251,7 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		Target:      &launch.Target{PID: c.state.PID, Pidfd: pidfd},
 		Cgroup:      join,
 		AddToCgroup: m.Add,
+		Affinity:    affinity,
 		Listener:    -1,
 		Console:     term.console,
 		Sealed:      needsSeal(c.state.UserNS, true, &plan.Process),
@@ -233,6 +264,14 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		return nil, err
 	}
 	return child, nil
+}
+
+// initialAffinity is where the process runs until it is in its cgroup.
+func initialAffinity(p *specs.Process) ([]byte, error) {
+	if p.ExecCPUAffinity == nil {
+		return nil, nil
+	}
+	return specconv.CPUMask(p.ExecCPUAffinity.Initial)
 }
 
 // startExec tells whoever asked which process it is, and lets it run.

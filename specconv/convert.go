@@ -141,11 +141,9 @@ func (c *converter) process() {
 	c.cfg.ExecCPUAffinity = p.ExecCPUAffinity
 	c.plan.Terminal.Width, c.plan.Terminal.Height = ConsoleSize(p)
 	pc := processConverter{findings: &c.findings, path: "process", opts: ProcessOptions{
-		UIDMappings: c.uids, GIDMappings: c.gids, NoSetgroups: c.plan.NoSetgroups,
+		Linux: c.linux, UIDMappings: c.uids, GIDMappings: c.gids, NoSetgroups: c.plan.NoSetgroups,
 	}}
 	c.plan.Process = pc.convert(p)
-	c.personality()
-	c.memoryPolicy()
 }
 
 // cgroup says where the cgroup goes and what limits it gets.

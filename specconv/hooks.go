@@ -32,6 +32,9 @@ func (c *converter) hooks() {
 	}
 	c.plan.CreateContainerHooks = c.cfg.Hooks.CreateContainer
 	c.plan.StartContainerHooks = c.cfg.Hooks.StartContainer
+	if s := c.plan.Process.Scheduler; s != nil {
+		s.AfterHooks = s.Policy == schedDeadline && s.Flags&schedFlag(specs.SchedFlagResetOnFork) == 0 && len(h.StartContainer) > 0
+	}
 	c.plan.HostHooks = len(c.cfg.Hooks.Prestart)+len(c.cfg.Hooks.CreateRuntime) > 0
 }
 

@@ -41,19 +41,18 @@ const (
 )
 
 // memoryPolicy converts linux.memoryPolicy.
-func (c *converter) memoryPolicy() {
-	p := c.linux.MemoryPolicy
+func (c *findings) memoryPolicy(p *specs.LinuxMemoryPolicy) *wire.MemoryPolicy {
 	if p == nil {
-		return
+		return nil
 	}
 	nodes, err := bitList(p.Nodes)
 	if err != nil {
 		c.fault("linux.memoryPolicy.nodes: %w", err)
 	}
-	c.plan.Process.MemoryPolicy = &wire.MemoryPolicy{Mode: c.memoryMode(p) | c.memoryFlags(p), Nodes: nodes}
+	return &wire.MemoryPolicy{Mode: c.memoryMode(p) | c.memoryFlags(p), Nodes: nodes}
 }
 
-func (c *converter) memoryMode(p *specs.LinuxMemoryPolicy) int {
+func (c *findings) memoryMode(p *specs.LinuxMemoryPolicy) int {
 	for _, m := range memoryModes {
 		if m.name != p.Mode {
 			continue
@@ -72,7 +71,7 @@ func (c *converter) memoryMode(p *specs.LinuxMemoryPolicy) int {
 	return 0
 }
 
-func (c *converter) memoryFlags(p *specs.LinuxMemoryPolicy) int {
+func (c *findings) memoryFlags(p *specs.LinuxMemoryPolicy) int {
 	const both = 1<<14 | 1<<15
 	var bits int
 	for i, name := range p.Flags {

@@ -3,10 +3,9 @@ package specconv
 import "github.com/opencontainers/runtime-spec/specs-go"
 
 // personality converts linux.personality into the argument of personality(2).
-func (c *converter) personality() {
-	p := c.linux.Personality
+func (c *findings) personality(p *specs.LinuxPersonality) *uint64 {
 	if p == nil {
-		return
+		return nil
 	}
 	var value uint64
 	switch p.Domain {
@@ -23,7 +22,7 @@ func (c *converter) personality() {
 		}
 		value |= bit
 	}
-	c.plan.Process.Personality = &value
+	return &value
 }
 
 // personalityFlag knows the kernel's names; the spec defines none yet. Returns 0

@@ -17,6 +17,9 @@ const defaultUmask = 0o022
 
 // ProcessOptions say where a process will run.
 type ProcessOptions struct {
+	// Linux is the linux section of the container, whose personality and memory
+	// policy all its processes have; nil: there is none.
+	Linux *Linux
 	// Exec converts a further process of a running container: execCPUAffinity applies.
 	Exec bool
 	// UIDMappings and GIDMappings are those of the container's user namespace,
@@ -27,8 +30,8 @@ type ProcessOptions struct {
 }
 
 // ConvertProcess converts a process alone, for exec. The strings are warnings;
-// the error is of type ConfigErrors. What linux.* adds to the first process
-// (personality, memoryPolicy, seccomp) and RLIMIT_NOFILE's values to restore stay unset.
+// the error is of type ConfigErrors. Seccomp and RLIMIT_NOFILE's values to restore
+// stay unset.
 func ConvertProcess(p *specs.Process, opts ProcessOptions) (wire.Process, []string, error) {
 	f := &findings{}
 	c := processConverter{findings: f, path: "process", opts: opts}
@@ -70,6 +73,9 @@ func (c *processConverter) convert(p *specs.Process) wire.Process {
 	w.Scheduler = c.scheduler(p.Scheduler)
 	w.IOPriority = c.ioPriority(p.IOPriority)
 	c.affinity(&w, p.ExecCPUAffinity)
+	if l := c.opts.Linux; l != nil {
+		w.Personality, w.MemoryPolicy = c.personality(l.Personality), c.memoryPolicy(l.MemoryPolicy)
+	}
 	return w
 }
 

@@ -5,6 +5,7 @@ import "syscall"
 // Capability numbers this code names itself; capabilities(7) lists all.
 const (
 	CapSysAdmin = 21
+	CapSysNice  = 23
 
 	prCapbsetRead = 23
 )

@@ -33,6 +33,23 @@ func SchedSetaffinity(mask []byte) error {
 	return errno(e)
 }
 
+// SchedGetaffinity is sched_getaffinity(2) on the calling thread, in the kernel's
+// order of longs.
+func SchedGetaffinity() ([]byte, error) {
+	// The buffer has to hold as many CPUs as the kernel was built for.
+	for size := 128; ; size *= 2 {
+		mask := make([]byte, size)
+		n, _, e := syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, uintptr(size), uintptr(unsafe.Pointer(&mask[0])))
+		if e == syscall.EINVAL && size < 1<<16 {
+			continue
+		}
+		if e != 0 {
+			return nil, e
+		}
+		return mask[:n], nil
+	}
+}
+
 // IoprioSet is ioprio_set(2) on the calling thread.
 func IoprioSet(prio int) error {
 	const whoProcess = 1

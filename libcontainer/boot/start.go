@@ -52,7 +52,10 @@ func accept(listener int) (int, error) {
 
 // startHooks run inside, with the credentials of the workload.
 func (s *stage) startHooks() error {
-	return hooks.RunAll("startContainer", s.plan.StartContainerHooks, s.hookState("created"))
+	if err := hooks.RunAll("startContainer", s.plan.StartContainerHooks, s.hookState("created")); err != nil {
+		return err
+	}
+	return creds.SchedulingAfterHooks(&s.plan.Process)
 }
 
 // hookState fills the status into the state prepared by the parent.

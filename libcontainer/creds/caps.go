@@ -71,7 +71,11 @@ func bounded() (uint64, error) {
 // When a seccomp filter is to be loaded and no_new_privs is not wanted, the
 // thread keeps CAP_SYS_ADMIN besides, because seccomp(2) asks for it and the
 // filter is to come last, so that it need not allow any of berth's own calls.
-// The workload does not get it, as execve computes the new sets from others
+// CAP_SYS_NICE stays for a scheduler that is set after the hooks, and then goes
+// (SchedulingAfterHooks); with or without no_new_privs, so that hooks may keep it
+// where the bounding set allows it.
+//
+// The workload does not get CAP_SYS_ADMIN, as execve computes the new sets from others
 // (capabilities(7), "Transformation of capabilities during execve";
 // cap_bprm_creds_from_file in security/commoncap.c):
 //
@@ -84,8 +88,8 @@ func bounded() (uint64, error) {
 // someone without the privilege, or shares its fs struct with another process,
 // the result is cut down to the old permitted set. Then an extra bit there can
 // only let pass what inheritable, bounding or a file grants anyway, which is what
-// the same execve would give without the cut. Under no_new_privs nothing extra is
-// kept at all. Ambient bits are raised one by one and never include it unless
+// the same execve would give without the cut. Under no_new_privs
+// CAP_SYS_ADMIN is not kept at all. Ambient bits are raised one by one and never include it unless
 // configured. A kernel that no longer works so fails TestCapabilitiesAfterExec.
 func Capabilities(p *wire.Process, warn func(string)) error {
 	want := sets(p)
@@ -102,6 +106,9 @@ func Capabilities(p *wire.Process, warn func(string)) error {
 	var extra uint64
 	if len(p.SeccompFilter) > 0 && !p.NoNewPrivs {
 		extra = 1 << linux.CapSysAdmin & have
+	}
+	if p.Scheduler != nil && p.Scheduler.AfterHooks {
+		extra |= 1 << linux.CapSysNice & have
 	}
 	if err := linux.Capset(effective|extra, permitted|extra, inheritable); err != nil {
 		return linux.Wrap("set capabilities", err)

@@ -7,19 +7,12 @@ import (
 	"berth/libcontainer/wire"
 )
 
-// Scheduling applies the scheduler, I/O priority, personality and memory policy
-// of p, each only where set.
-//
-// A thread under SCHED_DEADLINE may not fork (sched(7)) unless its flags say
-// reset-on-fork: hooks that run inside must come first.
+// Scheduling applies the scheduler (unless it is to come after the hooks), I/O
+// priority, personality and memory policy of p, each only where set.
 func Scheduling(p *wire.Process) error {
-	if s := p.Scheduler; s != nil {
-		err := linux.SchedSetattr(linux.SchedAttr{
-			Policy: s.Policy, Flags: s.Flags, Nice: s.Nice, Priority: s.Priority,
-			Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period,
-		})
-		if err != nil {
-			return linux.Wrap("set scheduler policy "+strconv.Itoa(int(s.Policy)), err)
+	if p.Scheduler != nil && !p.Scheduler.AfterHooks {
+		if err := setScheduler(p.Scheduler); err != nil {
+			return err
 		}
 	}
 	if p.IOPriority != nil {
@@ -38,4 +31,33 @@ func Scheduling(p *wire.Process) error {
 		}
 	}
 	return nil
+}
+
+// SchedulingAfterHooks applies the scheduler that had to wait for the hooks, and
+// gives up CAP_SYS_NICE, which Capabilities kept for it, unless the workload is to
+// have it.
+func SchedulingAfterHooks(p *wire.Process) error {
+	if p.Scheduler == nil || !p.Scheduler.AfterHooks {
+		return nil
+	}
+	if err := setScheduler(p.Scheduler); err != nil {
+		return err
+	}
+	effective, permitted, inheritable, err := linux.Capget()
+	if err != nil {
+		return linux.Wrap("read capabilities", err)
+	}
+	const nice = 1 << linux.CapSysNice
+	want := sets(p)
+	effective &^= nice &^ want.Effective
+	permitted &^= nice &^ want.Permitted
+	return linux.Wrap("give up CAP_SYS_NICE", linux.Capset(effective&permitted, permitted, inheritable))
+}
+
+func setScheduler(s *wire.Scheduler) error {
+	err := linux.SchedSetattr(linux.SchedAttr{
+		Policy: s.Policy, Flags: s.Flags, Nice: s.Nice, Priority: s.Priority,
+		Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period,
+	})
+	return linux.Wrap("set scheduler policy "+strconv.Itoa(int(s.Policy)), err)
 }

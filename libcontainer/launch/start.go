@@ -34,6 +34,9 @@ type Options struct {
 	Cgroup      *cgroups.Join
 	AddToCgroup func(pid int) error
 
+	// Affinity is the CPU mask the child starts with; nil: the caller's.
+	Affinity []byte
+
 	// Listener and Console are close-on-exec fds for Plan.StartListener and
 	// Plan.Terminal.ConsoleFD; -1: none.
 	Listener, Console int
@@ -166,16 +169,16 @@ func (o *Options) planFDs() []int {
 // RCU grace period.
 func (c *Child) forkInto(n nsenter.Options, o Options) (err error) {
 	if o.Cgroup == nil || o.Cgroup.Dir < 0 {
-		c.PID, err = nsenter.Start(n)
+		c.PID, err = startOn(o.Affinity, n)
 		return err
 	}
 	n.CgroupFD = o.Cgroup.Dir
-	c.PID, err = nsenter.Start(n)
+	c.PID, err = startOn(o.Affinity, n)
 	if !refusesCgroup(err) {
 		return err
 	}
 	n.CgroupFD = -1
-	if c.PID, err = nsenter.Start(n); err != nil {
+	if c.PID, err = startOn(o.Affinity, n); err != nil {
 		return err
 	}
 	return o.AddToCgroup(c.PID)

@@ -83,6 +83,7 @@ func (c *codec) scheduler(s *Scheduler) {
 	num(c, &s.Runtime)
 	num(c, &s.Deadline)
 	num(c, &s.Period)
+	c.boolean(&s.AfterHooks)
 }
 
 func (c *codec) memoryPolicy(m *MemoryPolicy) {

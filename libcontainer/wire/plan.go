@@ -102,6 +102,9 @@ type Scheduler struct {
 	Nice                      int32
 	Priority                  uint32
 	Runtime, Deadline, Period uint64
+	// AfterHooks sets it only once the startContainer hooks have run: a thread under
+	// SCHED_DEADLINE may not fork (sched(7)).
+	AfterHooks bool
 }
 
 // MemoryPolicy is the arguments of set_mempolicy(2).
