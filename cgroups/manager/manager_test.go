@@ -468,7 +468,7 @@ func TestOpenJoinSub(t *testing.T) {
 	each(t, func(t *testing.T, d driver) {
 		m := start(t, d, cgroups.Config{})
 		for _, p := range m.Record().Paths {
-			if err := os.Mkdir(filepath.Join(p, "sub"), 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Join(p, "sub"), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
