@@ -75,6 +75,11 @@ func (rt *Runtime) configure(o CreateOptions) (*configs.Config, *specconv.Docume
 	if err != nil {
 		return nil, nil, err
 	}
+	if o.Strict {
+		if err := strict(cfg, doc); err != nil {
+			return nil, nil, err
+		}
+	}
 	for _, w := range cfg.Warnings {
 		rt.Log.Warn(w)
 	}

@@ -35,6 +35,8 @@ type CreateOptions struct {
 	NoPivot       bool
 	NoNewKeyring  bool
 	PreserveFDs   int
+	// Strict refuses what would be left out with a warning, and unknown fields.
+	Strict bool
 }
 
 // RunOptions are the flags of run.

@@ -54,6 +54,19 @@ func Convert(doc *Document, opts Options) (*configs.Config, error) {
 	if err := ValidateID(opts.ID); err != nil {
 		return nil, err
 	}
+	c := convert(doc, opts)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	c.cfg.Warnings = c.warnings
+	if opts.Debug {
+		c.cfg.Notes = c.allNotes()
+	}
+	return c.cfg, nil
+}
+
+// convert goes through the whole config, whatever is wrong with it.
+func convert(doc *Document, opts Options) *converter {
 	c := &converter{doc: doc, linux: doc.Linux, opts: opts, cfg: &configs.Config{}}
 	if c.linux == nil {
 		c.linux = &Linux{}
@@ -77,14 +90,7 @@ func Convert(doc *Document, opts Options) (*configs.Config, error) {
 	c.dropWithoutMountNS()
 	c.otherPlatforms()
 	c.unimplemented()
-	if err := c.err(); err != nil {
-		return nil, err
-	}
-	c.cfg.Warnings = c.warnings
-	if opts.Debug {
-		c.cfg.Notes = c.allNotes()
-	}
-	return c.cfg, nil
+	return c
 }
 
 // identity fills what comes from the options alone.
@@ -240,7 +246,7 @@ func (c *converter) unimplemented() {
 		return
 	}
 	if c.cfg.IntelRdt != nil {
-		c.fault("linux.intelRdt: this version of berth cannot use resctrl")
+		c.lack("linux.intelRdt: this version of berth cannot use resctrl")
 	}
 }
 

@@ -30,6 +30,14 @@ func (f ConfigErrors) Error() string {
 // Unwrap lets errors.Is and errors.As see every fault.
 func (f ConfigErrors) Unwrap() []error { return f }
 
+// Lack is a fault of the host rather than of the config.
+type Lack struct{ err error }
+
+func (l *Lack) Error() string { return l.err.Error() }
+
+// Unwrap gives errors.Is access to the cause.
+func (l *Lack) Unwrap() error { return l.err }
+
 // findings collects faults and warnings while a config is converted.
 type findings struct {
 	faults   ConfigErrors
@@ -40,6 +48,11 @@ type findings struct {
 // fault records a sentence; %w works.
 func (f *findings) fault(format string, args ...any) {
 	f.faults = append(f.faults, fmt.Errorf(format, args...))
+}
+
+// lack records what the spec allows and this host, or this berth, cannot do.
+func (f *findings) lack(format string, args ...any) {
+	f.faults = append(f.faults, &Lack{fmt.Errorf(format, args...)})
 }
 
 // warn records something that is left out, and why.

@@ -162,7 +162,7 @@ func (c *converter) idmapMount(i int, m *specs.Mount, w *wire.Mount, flags mount
 	case !mapped && c.cfg.Namespace(linux.CLONE_NEWUSER) == nil:
 		c.fault("%s: idmap needs uidMappings and gidMappings, or a user namespace of the container", where)
 	case c.cfg.Rootless:
-		c.fault("%s: idmapped mounts need root", where)
+		c.lack("%s: idmapped mounts need root", where)
 	}
 	c.cfg.IDMapMounts = append(c.cfg.IDMapMounts, configs.IDMapMount{
 		Mount:       len(c.plan.Rootfs.Mounts),

@@ -71,7 +71,7 @@ func (c *converter) namespaces() {
 	c.plan.NewCgroupNS = cg != nil && cg.Path == ""
 	c.plan.MountNS = c.cfg.Namespace(linux.CLONE_NEWNS) != nil
 	if c.cfg.Rootless && c.cfg.Namespace(linux.CLONE_NEWUSER) == nil {
-		c.fault("linux.namespaces: without root a container needs a user namespace (see berth spec --rootless)")
+		c.lack("linux.namespaces: without root a container needs a user namespace (see berth spec --rootless)")
 	}
 }
 

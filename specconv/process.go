@@ -168,11 +168,11 @@ func (c *processConverter) labels(w *wire.Process, p *specs.Process) {
 		if p.ApparmorProfile == "unconfined" {
 			w.AppArmorProfile = "" // where nothing confines this is the case already
 		} else {
-			c.fault("%s.apparmorProfile: AppArmor is not enabled on this host", c.path)
+			c.lack("%s.apparmorProfile: AppArmor is not enabled on this host", c.path)
 		}
 	}
 	if p.SelinuxLabel != "" && !selinuxEnabled() {
-		c.fault("%s.selinuxLabel: SELinux is not enabled on this host", c.path)
+		c.lack("%s.selinuxLabel: SELinux is not enabled on this host", c.path)
 	}
 }
 

@@ -16,7 +16,7 @@ func (c *converter) rootfs() {
 	r.ReadonlyPaths = c.absolutes("linux.readonlyPaths", c.linux.ReadonlyPaths)
 	r.MountLabel = c.linux.MountLabel
 	if r.MountLabel != "" && !selinuxEnabled() {
-		c.fault("linux.mountLabel: SELinux is not enabled on this host")
+		c.lack("linux.mountLabel: SELinux is not enabled on this host")
 	}
 	r.SetupDev = c.setupDev()
 	if c.doc.Root == nil {

@@ -36,6 +36,7 @@ func createFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "no-pivot", DisableDefaultText: true, Usage: "enter the root file system without pivot_root(2), for a root on a ramfs"},
 		&cli.BoolFlag{Name: "no-new-keyring", DisableDefaultText: true, Usage: "keep the caller's session keyring"},
 		preserveFDsFlag(),
+		&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "refuse what would be left out with a warning, and fields that config.json does not have"},
 		&cli.BoolFlag{Name: "no-subreaper", Hidden: true},
 	}
 }
@@ -52,6 +53,7 @@ func createOptions(c *cli.Context) (libcontainer.CreateOptions, error) {
 		NoPivot:       c.Bool("no-pivot"),
 		NoNewKeyring:  c.Bool("no-new-keyring"),
 		PreserveFDs:   int(c.Uint("preserve-fds")),
+		Strict:        c.Bool("strict"),
 	}, err
 }
 

@@ -123,3 +123,31 @@ func TestDistance(t *testing.T) {
 		}
 	}
 }
+
+// No flag of a command has a name twice, which would panic, nor one without a text.
+func TestFlagNames(t *testing.T) {
+	var check func(path string, cmd *cli.Command)
+	check = func(path string, cmd *cli.Command) {
+		seen := map[string]bool{"h": true, "help": true}
+		for _, f := range cmd.Flags {
+			for _, name := range f.Names() {
+				if seen[name] {
+					t.Errorf("%s: --%s twice", path, name)
+				}
+				seen[name] = true
+			}
+			if v, ok := f.(cli.VisibleFlag); ok && v.IsVisible() && f.(cli.DocGenerationFlag).GetUsage() == "" {
+				t.Errorf("%s: --%s has no text", path, f.Names()[0])
+			}
+		}
+		if cmd.Usage == "" && !cmd.Hidden {
+			t.Errorf("%s has no text", path)
+		}
+		for _, sub := range cmd.Subcommands {
+			check(path+" "+sub.Name, sub)
+		}
+	}
+	for _, cmd := range (&berth{}).app().Commands {
+		check(cmd.Name, cmd)
+	}
+}

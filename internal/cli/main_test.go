@@ -138,7 +138,7 @@ func TestErrorsAndExitCodes(t *testing.T) {
 func TestHints(t *testing.T) {
 	for args, want := range map[string]string{
 		"lst":                   "did you mean list?",
-		"stat x":                "did you mean state?",
+		"stat x":                "did you mean stats?",
 		"xyzzy":                 "'berth --help' lists the commands",
 		"delete --froce x":      "did you mean --force?",
 		"run -no-pviot x":       "did you mean --no-pivot?",
