@@ -124,11 +124,6 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	if c.mgr, err = manager.New(cfg.Cgroup); err != nil {
 		return nil, err
 	}
-	// Before anything is written down: whoever finds this cgroup in a state file
-	// takes the processes in it for the container's.
-	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
-		return nil, fmt.Errorf("cgroup of container %s exists and holds %d processes, pid %d among them", cfg.ID, len(pids), pids[0])
-	}
 	var undo cleanup.Stack
 	defer undo.Run()
 
@@ -139,6 +134,11 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 		rt.logError(c.dir.Remove())
 		rt.logError(c.dir.Close())
 	})
+	// Before anything is written down: whoever finds this cgroup in a state file
+	// takes the processes in it for the container's.
+	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
+		return nil, fmt.Errorf("cgroup of container %s exists and holds %d processes, pid %d among them", cfg.ID, len(pids), pids[0])
+	}
 	// The record of where the cgroup will be comes first: killed from here on,
 	// berth leaves nothing that delete --force cannot find.
 	c.state = newState(cfg, c.mgr.Record())
@@ -212,17 +212,25 @@ func newState(cfg *configs.Config, rec cgroups.Record) *state.State {
 	return s
 }
 
-// limit makes the cgroup and writes the limits.
+// limit makes the cgroup and writes the limits, unless Place will.
 func (c *container) limit() error {
-	if err := c.mgr.Create(); err != nil {
+	if err := c.mgr.Create(); err != nil || c.placer() != nil {
 		return err
 	}
 	return c.mgr.Set(c.cfg.Cgroup.Resources)
 }
 
+// join opens what the init stage needs to enter the cgroup; nil when it will be placed.
+func (c *container) join() (*cgroups.Join, error) {
+	if c.placer() != nil {
+		return nil, nil
+	}
+	return c.mgr.OpenJoin(nil)
+}
+
 // launch starts the init stage and leads it to Ready.
 func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) error {
-	join, err := c.mgr.OpenJoin(nil)
+	join, err := c.join()
 	if err != nil {
 		return err
 	}
@@ -249,7 +257,7 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		Console:     b.console,
 		Sealed:      needsSeal(c.state.UserNS, !c.state.PrivatePIDNS, &cfg.Plan.Process),
 	}
-	if len(cfg.NetDevices) > 0 {
+	if c.placer() != nil || len(cfg.NetDevices) > 0 {
 		o.Joined = c.joined
 	}
 	if len(cfg.Plan.CreateContainerHooks)+len(cfg.Plan.StartContainerHooks) > 0 {
@@ -280,8 +288,23 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 	return c.child.UntilReady(runtimeHooks, rt.Log.Warn)
 }
 
-// joined does what needs the container's namespaces, from outside.
+// placer is the cgroup when it has to be made around the init stage; else nil.
+func (c *container) placer() cgroups.Placer {
+	p, _ := c.mgr.(cgroups.Placer)
+	return p
+}
+
+// joined does what takes the init stage to be in its namespaces, from outside.
 func (c *container) joined(pid int) (err error) {
+	if p := c.placer(); p != nil {
+		// First of all: nothing the container causes may happen outside its limits.
+		if err := p.Place(pid); err != nil {
+			return err
+		}
+	}
+	if len(c.cfg.NetDevices) == 0 {
+		return nil
+	}
 	if c.devices, err = openNetDevices(pid); err != nil {
 		return fmt.Errorf("linux.netDevices: %w", err)
 	}

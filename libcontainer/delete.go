@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"time"
 
-	"berth/internal/linux"
 	"berth/libcontainer/state"
 )
 
@@ -99,31 +98,30 @@ func (c *opened) end() error {
 			return err
 		}
 	}
-	pidfd, err := c.openInit()
+	init, err := c.openInit()
 	if errors.Is(err, ErrNotRunning) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(pidfd) //nolint:errcheck // a pidfd has nothing to lose
-	if err := sendSignal(pidfd, syscall.SIGKILL); err != nil && !errors.Is(err, ErrNotRunning) {
+	defer init.close()
+	if err := init.signal(syscall.SIGKILL); err != nil && !errors.Is(err, ErrNotRunning) {
 		return err
 	}
 	if err := c.thaw(); err != nil {
 		return err
 	}
-	return c.awaitEnd(pidfd)
+	return c.awaitEnd(init)
 }
 
 // awaitEnd waits for the killed init: until it is reaped, or has left everything
 // but the process table (see state.Alive).
-func (c *opened) awaitEnd(pidfd int) error {
-	const step = 50 * time.Millisecond
+func (c *opened) awaitEnd(init *pinned) error {
+	const step = 20 * time.Millisecond
 	for waited := time.Duration(0); waited < killWait; waited += step {
-		events, err := linux.Poll(pidfd, int(step/time.Millisecond))
-		if err != nil || events != 0 {
-			return linux.Wrap(fmt.Sprintf("wait for process %d", c.state.PID), err)
+		if ended, err := init.wait(step); ended || err != nil {
+			return err
 		}
 		if alive, err := state.Alive(c.state.PID, c.state.StartTime); err != nil || !alive {
 			return err

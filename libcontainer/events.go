@@ -35,14 +35,14 @@ func (rt *Runtime) Events(id string, o EventsOptions, emit func(Event) error) er
 		return err
 	}
 	defer c.close()
-	pidfd, err := c.openInit()
+	init, err := c.openInit()
 	if errors.Is(err, ErrNotRunning) {
 		return fmt.Errorf("container with id %s is not running", id) // runc's sentence
 	}
 	if err != nil {
 		return err
 	}
-	defer unix.Close(pidfd) //nolint:errcheck // a pidfd has nothing to lose
+	defer init.close()
 	r, err := stats.Open(c.state.Cgroup)
 	if err != nil {
 		return fmt.Errorf("statistics of %s: %w", id, err)
@@ -60,7 +60,7 @@ func (rt *Runtime) Events(id string, o EventsOptions, emit func(Event) error) er
 		return fmt.Errorf("watch the memory of %s: %w", id, err)
 	}
 	defer w.Close()
-	e := &eventLoop{id: id, pidfd: pidfd, reader: r, oom: w, emit: emit}
+	e := &eventLoop{id: id, pidfd: init.pidfd, reader: r, oom: w, emit: emit}
 	return e.run(o.Interval)
 }
 

@@ -12,7 +12,6 @@ import (
 	"berth/specconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 var errNoProcess = errors.New("cannot start a container without a process: config.json has no process")
@@ -238,17 +237,14 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		return nil, err
 	}
 	defer closeJoin(join)
-	pidfd, err := c.openInit()
-	if errors.Is(err, unix.ENOSYS) {
-		pidfd = -1 // before v5.3
-	} else if err != nil {
+	init, err := c.openInit()
+	if err != nil {
 		return nil, err
-	} else {
-		defer unix.Close(pidfd)
 	}
+	defer init.close()
 	child, err := launch.Start(launch.Options{
 		Plan:        plan,
-		Target:      &launch.Target{PID: c.state.PID, Pidfd: pidfd},
+		Target:      &launch.Target{PID: c.state.PID, Pidfd: init.pidfd},
 		Cgroup:      join,
 		AddToCgroup: m.Add,
 		Affinity:    affinity,

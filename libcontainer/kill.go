@@ -6,7 +6,7 @@ import (
 	"syscall"
 
 	"berth/cgroups"
-	"berth/internal/linux"
+	"berth/libcontainer/state"
 )
 
 // KillOptions are the arguments of kill.
@@ -48,12 +48,12 @@ func (rt *Runtime) Kill(o KillOptions) error {
 // signalInit signals the init process, and thaws the container for a SIGKILL,
 // which a cgroup frozen by v1 would hold back.
 func (c *opened) signalInit(sig syscall.Signal) error {
-	pidfd, err := c.openInit()
+	init, err := c.openInit()
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(pidfd) //nolint:errcheck // a pidfd has nothing to lose
-	if err := sendSignal(pidfd, sig); err != nil {
+	defer init.close()
+	if err := init.signal(sig); err != nil {
 		return err
 	}
 	if sig == syscall.SIGKILL {
@@ -62,36 +62,26 @@ func (c *opened) signalInit(sig syscall.Signal) error {
 	return nil
 }
 
-// openInit returns a pidfd of the init process, or ErrNotRunning. Between state
-// file and pidfd_open the number may have gone to another process: the start time
-// is compared while the pidfd keeps the number taken.
-func (c *opened) openInit() (int, error) {
+// openInit pins the init process, or returns ErrNotRunning. Between state file and
+// pidfd_open the number may have gone to another process: the start time is
+// compared while the pidfd keeps the number taken.
+func (c *opened) openInit() (*pinned, error) {
 	if c.state.PID == 0 {
-		return -1, ErrNotRunning
+		return nil, ErrNotRunning
 	}
-	pidfd, err := linux.PidfdOpen(c.state.PID)
-	if errors.Is(err, syscall.ESRCH) {
-		return -1, ErrNotRunning
-	}
+	p, err := pinProcess(c.state.PID)
 	if err != nil {
-		return -1, fmt.Errorf("open process %d: %w", c.state.PID, err)
+		return nil, err
 	}
-	alive, err := c.state.Alive()
+	alive, err := state.Alive(c.state.PID, c.state.StartTime)
 	if err == nil && !alive {
 		err = ErrNotRunning
 	}
 	if err != nil {
-		return -1, errors.Join(err, syscall.Close(pidfd))
+		p.close()
+		return nil, err
 	}
-	return pidfd, nil
-}
-
-func sendSignal(pidfd int, sig syscall.Signal) error {
-	err := linux.PidfdSendSignal(pidfd, int(sig))
-	if errors.Is(err, syscall.ESRCH) {
-		return ErrNotRunning
-	}
-	return err
+	return p, nil
 }
 
 func (c *opened) thaw() error {
@@ -149,19 +139,19 @@ func (c *opened) signalAll(sig syscall.Signal) error {
 	if err != nil {
 		return err
 	}
-	pidfds := openProcesses(pids)
-	defer closeProcesses(pidfds)
+	processes := openProcesses(pids)
+	defer closeProcesses(processes)
 	// Whoever is still in the cgroup now that its number is pinned was in it when it
 	// was pinned: no process of the host that got a number meanwhile is hit.
 	if pids, err = m.Pids(); err != nil {
 		return err
 	}
 	for _, pid := range pids {
-		pidfd, ok := pidfds[pid]
+		p, ok := processes[pid]
 		if !ok {
 			continue
 		}
-		if err := sendSignal(pidfd, sig); err != nil && !errors.Is(err, ErrNotRunning) {
+		if err := p.signal(sig); err != nil && !errors.Is(err, ErrNotRunning) {
 			return fmt.Errorf("process %d: %w", pid, err)
 		}
 	}
@@ -171,20 +161,20 @@ func (c *opened) signalAll(sig syscall.Signal) error {
 	return nil
 }
 
-// openProcesses returns pidfds by pid; processes that are gone are left out.
-func openProcesses(pids []int) map[int]int {
-	pidfds := make(map[int]int, len(pids))
+// openProcesses pins processes by pid; those that are gone are left out.
+func openProcesses(pids []int) map[int]*pinned {
+	byPID := make(map[int]*pinned, len(pids))
 	for _, pid := range pids {
-		if pidfd, err := linux.PidfdOpen(pid); err == nil {
-			pidfds[pid] = pidfd
+		if p, err := pinProcess(pid); err == nil {
+			byPID[pid] = p
 		}
 	}
-	return pidfds
+	return byPID
 }
 
-func closeProcesses(pidfds map[int]int) {
-	for _, pidfd := range pidfds {
-		_ = syscall.Close(pidfd) // a pidfd has nothing to lose
+func closeProcesses(byPID map[int]*pinned) {
+	for _, p := range byPID {
+		p.close()
 	}
 }
 

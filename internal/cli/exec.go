@@ -96,7 +96,7 @@ func execOptions(c *cli.Context) (string, libcontainer.ExecOptions, error) {
 	if file := c.String("process"); file != "" {
 		p, err := specconv.LoadProcess(file)
 		if err != nil {
-			return "", o, err
+			return "", o, &exitError{code: exitExec, err: err, hint: hintOf(err)}
 		}
 		o.Process = p
 	} else if len(o.Args) == 0 {

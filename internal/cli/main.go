@@ -24,7 +24,7 @@ type berth struct {
 func Main(args []string) int {
 	b := &berth{}
 	app := b.app()
-	return b.finish(app.Run(flagsFirst(app, args)))
+	return b.finish(app.Run(oneSpelling(app, flagsFirst(app, args))))
 }
 
 // app builds the command tree. Verbs of one kind stand together in the help.

@@ -54,7 +54,7 @@ var forceLegacy bool
 // The mount namespace must be the container's own: the propagation of its "/" is
 // changed.
 func Prepare(r *wire.Rootfs, o Options, warn func(string)) (*Root, error) {
-	root := &Root{fd: -1, plan: r, opts: o, warn: warn, legacy: forceLegacy, null: -1, empty: -1}
+	root := &Root{fd: -1, plan: r, opts: o, warn: warn, legacy: forceLegacy || !linux.HaveMountAPI(), null: -1, empty: -1}
 	defer syscall.Umask(syscall.Umask(0))
 	if err := root.build(); err != nil {
 		root.Close()
@@ -114,19 +114,11 @@ func (r *Root) bindSelf() error {
 	op = "bind rootfs " + r.plan.Path
 	if !r.legacy {
 		tree, err := linux.OpenTree(dir, "", linux.OpenTreeClone|linux.AtEmptyPath|linux.AtRecursive)
-		if err == nil {
-			// Nothing to change: this only tells whether mount_setattr(2) exists.
-			err = linux.MountSetattr(tree, 0, &linux.MountAttr{})
-			if err == nil {
-				r.fd = tree
-				return linux.Wrap(op, linux.MoveMount(tree, dir))
-			}
-			closeFD(tree)
-		}
-		if !unknownCall(err) {
+		if err != nil {
 			return linux.Wrap(op, err)
 		}
-		r.legacy = true
+		r.fd = tree
+		return linux.Wrap(op, linux.MoveMount(tree, dir))
 	}
 	if err := r.bindAt(dir, dir, syscall.MS_REC); err != nil {
 		return linux.Wrap(op, err)
@@ -140,10 +132,6 @@ func isLink(path string) bool {
 	err := linux.Fstatat(linux.AT_FDCWD, path, &st, linux.AtSymlinkNofollow)
 	return err == nil && st.Mode&syscall.S_IFMT == syscall.S_IFLNK
 }
-
-// unknownCall tells the answers to a system call that the kernel, or a seccomp
-// filter older than it, does not know.
-func unknownCall(err error) bool { return err == syscall.ENOSYS || err == syscall.EPERM }
 
 // FD returns the O_PATH fd of the container's "/", which r keeps.
 func (r *Root) FD() int { return r.fd }
