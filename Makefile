@@ -56,6 +56,12 @@ unit: build ## Run the unit tests alone
 integration: build ## Run the integration tests alone (RUNTIME=runc: against a peer)
 	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' integration
 
+.PHONY: test-vm
+test-vm: build ## Run integration tests in test machines: cgroup v2, systemd, a login user (VM='-v root': options)
+	@tests/setup/deps vm
+	@$(GO) build -o bin/test-vm ./tests/vm
+	@exec bin/test-vm -runtime '$(RUNTIME)' $(VM)
+
 .PHONY: conformance
 conformance: build ## Run opencontainers/runtime-tools, gated per program (RUNTIME=runc: against a peer)
 	@cd tests/conformance && BERTH_RUNTIME='$(RUNTIME)' $(GO) test -count=1 -timeout 30m

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	runtime string // path of the runtime, or runc or crun for those of the image
+	kernel  string
+	run     string // replaces tests.txt
+	verbose bool
+	limit   time.Duration // for one machine
+	boots   []boot
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.runtime, "runtime", "bin/berth", "the runtime under test; runc, crun: those in the machine")
+	flag.StringVar(&o.kernel, "kernel", "6.1", "the machine's kernel: 6.1 or 6.12")
+	flag.StringVar(&o.run, "run", "", "run the tests that match in all modes, instead of those in tests.txt")
+	flag.BoolVar(&o.verbose, "v", false, "print all output")
+	flag.DurationVar(&o.limit, "limit", 17*time.Minute, "end a machine after this time")
+	flag.Parse()
+	// A machine ends with its context, so none outlives a signal.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	failed, err := runAll(ctx, o, flag.Args())
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vm:", err)
+	}
+	if failed || err != nil {
+		os.Exit(1)
+	}
+}
+
+// runAll makes what the machines need, runs them side by side, and says whether a
+// test failed.
+func runAll(ctx context.Context, o options, names []string) (failed bool, err error) {
+	if o.boots, err = selectBoots(names); err != nil {
+		return false, err
+	}
+	work, err := os.MkdirTemp("", "berth-vm")
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	binary := filepath.Join(work, "integration.test")
+	if err := buildTests(ctx, binary); err != nil {
+		return false, err
+	}
+	patterns, err := choosePatterns(ctx, o, binary)
+	if err != nil {
+		return false, err
+	}
+	image, err := findImage(ctx)
+	if err != nil {
+		return false, err
+	}
+	var (
+		group  sync.WaitGroup
+		mutex  sync.Mutex // of failed, errs and stdout
+		errs   []error
+		places = make(chan struct{}, runtime.NumCPU())
+	)
+	for _, b := range o.boots {
+		group.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			dir := filepath.Join(work, b.name)
+			err := run(ctx, o, b, image, dir, binary, patterns, func(r *results) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				r.print(os.Stdout)
+				failed = failed || r.bad()
+			})
+			if err != nil {
+				mutex.Lock()
+				defer mutex.Unlock()
+				errs = append(errs, fmt.Errorf("%s: %w", b.name, err))
+			}
+		})
+	}
+	group.Wait()
+	return failed, errors.Join(errs...)
+}
+
+// run runs one machine and hands out the results of each of its modes.
+func run(ctx context.Context, o options, b boot, image, dir, binary string, patterns map[string]string, done func(*results)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("the machine was ended after %v", o.limit))
+	defer cancel()
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	disk, err := makeJob(ctx, o, b, dir, binary, patterns)
+	if err != nil {
+		return err
+	}
+	m := machine{image: image, kernel: o.kernel, job: disk, dir: dir}
+	return m.run(ctx, &stream{boot: b, kernel: o.kernel, verbose: o.verbose, done: done})
+}
+
+// buildTests compiles the integration tests into one static binary.
+func buildTests(ctx context.Context, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-tags", "netgo,osusergo", "-ldflags", "-s -w", "-o", path, "./tests/integration")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go test -c ./tests/integration: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// tool runs a program of the host for its effect; its output is part of the error.
+func tool(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mode is one pass through the tests in a machine.
+type mode struct {
+	name    string // as in tests.txt, without spaces
+	user    string // root or login
+	manager string // the cgroup driver: cgroupfs or systemd
+}
+
+// boot is a machine and what it does after starting.
+type boot struct {
+	name  string
+	modes []mode
+}
+
+// boots are two, of about the same length, one for each of two cores: a start costs
+// 20 s, so a machine serves both drivers.
+var boots = []boot{
+	{name: "root", modes: []mode{
+		{name: "root-cgroupfs", user: "root", manager: "cgroupfs"},
+		{name: "root-systemd", user: "root", manager: "systemd"},
+	}},
+	{name: "login", modes: []mode{
+		{name: "login-cgroupfs", user: "login", manager: "cgroupfs"},
+		{name: "login-systemd", user: "login", manager: "systemd"},
+	}},
+}
+
+func selectBoots(names []string) ([]boot, error) {
+	if len(names) == 0 {
+		return boots, nil
+	}
+	var selected []boot
+	for _, name := range names {
+		i := slices.IndexFunc(boots, func(b boot) bool { return b.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no boot %q", name)
+		}
+		selected = append(selected, boots[i])
+	}
+	return selected, nil
+}
+
+// choosePatterns returns for each mode the pattern for -test.run.
+func choosePatterns(ctx context.Context, o options, binary string) (map[string]string, error) {
+	patterns := map[string]string{}
+	var tests []string
+	var lines []choice
+	if o.run == "" {
+		var err error
+		if tests, err = listTests(ctx, binary); err != nil {
+			return nil, err
+		}
+		if lines, err = readChoices("tests/vm/tests.txt"); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range o.boots {
+		for _, m := range b.modes {
+			if o.run != "" {
+				patterns[m.name] = o.run
+				continue
+			}
+			names, err := chosen(lines, tests, m)
+			if err != nil {
+				return nil, err
+			}
+			patterns[m.name] = "^(" + strings.Join(names, "|") + ")$"
+		}
+	}
+	return patterns, nil
+}
+
+// choice is a line of tests.txt.
+type choice struct {
+	number  int
+	pattern string // of path.Match
+	modes   []string
+}
+
+func readChoices(path string) ([]choice, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var lines []choice
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if len(words) < 2 {
+			return nil, fmt.Errorf("%s:%d: want TEST MODE...", path, number)
+		}
+		lines = append(lines, choice{number: number, pattern: words[0], modes: words[1:]})
+	}
+	return lines, nil
+}
+
+// chosen lists the tests of a mode. A line that chooses no test is an error: a test
+// that was renamed shall not drop out unseen.
+func chosen(lines []choice, tests []string, m mode) ([]string, error) {
+	var names []string
+	for _, line := range lines {
+		found := false
+		for _, test := range tests {
+			match, err := filepath.Match(line.pattern, test)
+			if err != nil {
+				return nil, fmt.Errorf("tests.txt:%d: %w", line.number, err)
+			}
+			found = found || match
+			if match && line.in(m) && !slices.Contains(names, test) {
+				names = append(names, test)
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("tests.txt:%d: no test is called %s", line.number, line.pattern)
+		}
+	}
+	return names, nil
+}
+
+func (c choice) in(m mode) bool {
+	return slices.ContainsFunc(c.modes, func(word string) bool {
+		return word == "all" || word == m.name || word == m.user || word == m.manager
+	})
+}
+
+// listTests names the tests in the binary.
+func listTests(ctx context.Context, binary string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, binary, "-test.list=.")
+	cmd.Env = append(os.Environ(), "BERTH_RUNTIME=bin/berth")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s -test.list: %w\n%s", binary, err, out)
+	}
+	names := strings.Fields(string(out))
+	return slices.DeleteFunc(names, func(s string) bool { return !strings.HasPrefix(s, "Test") }), nil
+}

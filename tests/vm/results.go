@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// event is a line that go tool test2json makes of a test binary's output.
+type event struct {
+	Action, Test, Output string
+}
+
+// results are those of one mode.
+type results struct {
+	name                    string
+	status, seconds         int // of the test binary
+	passed, failed, skipped int
+	failures                []failure
+	reasons                 map[string]int // why tests were skipped
+	running                 []string       // tests that never ended
+	outside                 string         // output that belongs to no test
+	log                     strings.Builder
+}
+
+type failure struct{ test, output string }
+
+func newResults(b boot, name, kernel string) *results {
+	r := &results{name: name, reasons: map[string]int{}}
+	if i := slices.IndexFunc(b.modes, func(m mode) bool { return m.name == name }); i >= 0 {
+		r.name = fmt.Sprintf("%s: v2 %s %s", kernel, b.modes[i].user, b.modes[i].manager)
+	}
+	return r
+}
+
+// count turns the output of the test binary into numbers. Of a test with subtests
+// only these are counted, unless it failed by itself.
+func (r *results) count(ctx context.Context, output *bytes.Buffer) error {
+	cmd := exec.CommandContext(ctx, "go", "tool", "test2json")
+	cmd.Stdin = output
+	converted, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("go tool test2json: %w", err)
+	}
+	said := map[string]string{}
+	running := map[string]bool{}
+	parents := map[string]bool{}
+	below := map[string]bool{} // tests with a subtest that failed
+	for decoder := json.NewDecoder(bytes.NewReader(converted)); ; {
+		var e event
+		err := decoder.Decode(&e)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		parent := ""
+		if i := strings.LastIndexByte(e.Test, '/'); i >= 0 {
+			parent = e.Test[:i]
+			parents[parent] = true
+		}
+		switch e.Action {
+		case "run":
+			running[e.Test] = true
+		case "pass", "fail", "skip":
+			delete(running, e.Test)
+		}
+		switch {
+		case e.Action == "output":
+			said[e.Test] += e.Output
+		case e.Test == "":
+		case e.Action == "fail":
+			below[parent] = true
+			if below[e.Test] {
+				break
+			}
+			r.failed++
+			r.failures = append(r.failures, failure{e.Test, said[e.Test]})
+		case e.Action == "pass" && !parents[e.Test]:
+			r.passed++
+		case e.Action == "skip" && !parents[e.Test]:
+			r.skipped++
+			r.reasons[reason(said[e.Test])]++
+		}
+	}
+	for test := range running {
+		r.running = append(r.running, test)
+	}
+	slices.Sort(r.running)
+	r.outside = said[""]
+	return nil
+}
+
+// reason is the last thing a skipped test said.
+func reason(output string) string {
+	last := "no reason given"
+	for line := range strings.Lines(output) {
+		if _, text, ok := strings.Cut(line, ".go:"); ok {
+			if _, text, ok = strings.Cut(text, ": "); ok {
+				last = strings.TrimSpace(text)
+			}
+		}
+	}
+	return last
+}
+
+// bad says that the mode failed; also when no test did: it may have been ended, or
+// have found something left behind.
+func (r *results) bad() bool { return r.failed > 0 || r.status != 0 || r.passed == 0 }
+
+// print writes the line of the mode, and below it why tests were skipped, and what
+// failed with its log.
+func (r *results) print(w io.Writer) {
+	fmt.Fprintf(w, "vm: %s: %d passed, %d skipped, %d failed (%d s)\n", r.name, r.passed, r.skipped, r.failed, r.seconds)
+	for _, f := range r.failures {
+		fmt.Fprintf(w, "FAIL  %s\n%s", f.test, indent(f.output))
+	}
+	if !r.bad() {
+		return
+	}
+	if r.failed == 0 {
+		fmt.Fprintf(w, "FAIL  status %d, and no test failed\n%s", r.status, indent(r.outside))
+	}
+	if len(r.running) > 0 {
+		fmt.Fprintf(w, "FAIL  not ended: %s\n", strings.Join(r.running, ", "))
+	}
+	fmt.Fprintf(w, "      log of the machine:\n%s", indent(r.log.String()))
+}
+
+func indent(text string) string {
+	var indented strings.Builder
+	for line := range strings.Lines(text) {
+		indented.WriteString("      " + strings.TrimRight(line, "\r\n") + "\n")
+	}
+	return indented.String()
+}
