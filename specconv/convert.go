@@ -89,7 +89,6 @@ func convert(doc *Document, opts Options) *converter {
 	c.seccomp()
 	c.dropWithoutMountNS()
 	c.otherPlatforms()
-	c.unimplemented()
 	return c
 }
 
@@ -161,7 +160,6 @@ func (c *converter) cgroup() {
 		Rootless:    c.opts.Rootless || c.cfg.Rootless,
 		UserNS:      c.plan.UserNS,
 		Resources:   c.linux.Resources,
-		Devices:     c.linux.Devices,
 		Annotations: c.doc.Annotations,
 	}
 	c.cgroupsPath(c.linux.CgroupsPath)
@@ -236,17 +234,6 @@ func (c *converter) otherPlatforms() {
 		if s.set {
 			c.warn("%s: section ignored, it is not for Linux containers", s.name)
 		}
-	}
-}
-
-// unimplemented refuses by name what a later version will carry out: to leave it
-// out would be to run something else than was asked for. features says the same.
-func (c *converter) unimplemented() {
-	if len(c.faults) > 0 {
-		return
-	}
-	if c.cfg.IntelRdt != nil {
-		c.lack("linux.intelRdt: this version of berth cannot use resctrl")
 	}
 }
 

@@ -425,6 +425,9 @@ func probeForks(args []string) error {
 
 // probeNotify sends its arguments to NOTIFY_SOCKET, each as one datagram, and pauses.
 func probeNotify(messages []string) error {
+	// Before the first message: whoever gets it may send the signal at once.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM)
 	conn, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
 	if err != nil {
 		return err
@@ -434,7 +437,8 @@ func probeNotify(messages []string) error {
 			return err
 		}
 	}
-	return probePause(nil)
+	<-signals
+	return nil
 }
 
 // ListenReport is what a socket-activated service sees.
