@@ -142,6 +142,9 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	// The record of where the cgroup will be comes first: killed from here on,
 	// berth leaves nothing that delete --force cannot find.
 	c.state = newState(cfg, c.mgr.Record())
+	if err := c.planRdt(); err != nil {
+		return nil, err
+	}
 	if err := c.dir.SaveConfig(doc.Data); err != nil {
 		return nil, err
 	}
@@ -154,6 +157,9 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	undo.Add(func() { rt.logError(c.mgr.Destroy()) })
 	undo.Add(func() { rt.logError(c.devices.undo()) })
 	if err := c.limit(); err != nil {
+		return nil, err
+	}
+	if err := c.makeRdt(&undo); err != nil {
 		return nil, err
 	}
 	specconv.BindCgroups(cfg, c.mgr.Record())
@@ -257,7 +263,7 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		Console:     b.console,
 		Sealed:      needsSeal(c.state.UserNS, !c.state.PrivatePIDNS, &cfg.Plan.Process),
 	}
-	if c.placer() != nil || len(cfg.NetDevices) > 0 {
+	if c.placer() != nil || len(cfg.NetDevices) > 0 || c.state.IntelRdt != nil {
 		o.Joined = c.joined
 	}
 	if len(cfg.Plan.CreateContainerHooks)+len(cfg.Plan.StartContainerHooks) > 0 {
@@ -301,6 +307,9 @@ func (c *container) joined(pid int) (err error) {
 		if err := p.Place(pid); err != nil {
 			return err
 		}
+	}
+	if err := c.state.IntelRdt.Join(pid); err != nil {
+		return err
 	}
 	if len(c.cfg.NetDevices) == 0 {
 		return nil

@@ -140,6 +140,9 @@ func (c *opened) destroy() error {
 	if err := m.Destroy(); err != nil && !noCgroup(err) {
 		return fmt.Errorf("delete %s: %w", c.state.ID, err)
 	}
+	if err := c.state.IntelRdt.Remove(); err != nil {
+		return fmt.Errorf("delete %s: %w", c.state.ID, err)
+	}
 	if err := giveNamesBack(c.state.NetDevices); err != nil {
 		c.rt.Log.Warn(err.Error())
 	}

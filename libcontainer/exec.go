@@ -248,6 +248,7 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		Cgroup:      join,
 		AddToCgroup: m.Add,
 		Affinity:    affinity,
+		Joined:      c.state.IntelRdt.Join,
 		Listener:    -1,
 		Console:     term.console,
 		Sealed:      needsSeal(c.state.UserNS, true, &plan.Process),

@@ -13,6 +13,7 @@ import (
 
 	"berth/internal/linux"
 	"berth/libcontainer/configs"
+	"berth/libcontainer/intelrdt"
 	"berth/libcontainer/wire"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -363,6 +364,33 @@ func TestFaults(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), test.want)
 			}
 		})
+	}
+}
+
+// TestIntelRdt: a host without resctrl is one fault, not the only one.
+func TestIntelRdt(t *testing.T) {
+	needRoot(t)
+	for _, test := range []struct {
+		rdt  specs.LinuxIntelRdt
+		want string
+	}{
+		{specs.LinuxIntelRdt{ClosID: "a/b"}, `linux.intelRdt.closID: "a/b" is not a directory name`},
+		{specs.LinuxIntelRdt{ClosID: ".."}, `linux.intelRdt.closID: ".." is not a directory name`},
+		{specs.LinuxIntelRdt{MemBwSchema: "L3:0=f"}, `linux.intelRdt.memBwSchema: expected one line that starts with MB:`},
+		{specs.LinuxIntelRdt{Schemata: []string{"L3:0=f", "L3:0=f\nMB:0=10"}}, `linux.intelRdt.schemata[1]: must be one line`},
+		{specs.LinuxIntelRdt{L3CacheSchema: "L3:0=f\nMB:0=10"}, `linux.intelRdt.l3CacheSchema: must be one line`},
+	} {
+		doc := valid()
+		doc.Linux.IntelRdt = &test.rdt
+		_, err := Convert(doc, Options{ID: "c1", Bundle: bundle(t)})
+		var f ConfigErrors
+		if !errors.As(err, &f) {
+			t.Fatalf("%v", err)
+		}
+		_, lacking := intelrdt.Find()
+		if got := f[len(f)-1].Error(); got != test.want || (len(f) == 2) != (lacking != nil) {
+			t.Errorf("%v, want %s", f, test.want)
+		}
 	}
 }
 

@@ -2,10 +2,9 @@ package specconv
 
 import (
 	"strings"
-	"syscall"
-)
 
-const resctrlMagic = 0x7655821
+	"berth/libcontainer/intelrdt"
+)
 
 // intelRdt checks linux.intelRdt, which needs a mounted resctrl file system.
 func (c *converter) intelRdt() {
@@ -14,9 +13,11 @@ func (c *converter) intelRdt() {
 		return
 	}
 	c.cfg.IntelRdt = r
-	var st syscall.Statfs_t
-	if syscall.Statfs("/sys/fs/resctrl", &st) != nil || st.Type != resctrlMagic {
-		c.fault("linux.intelRdt: no resctrl file system is mounted on /sys/fs/resctrl")
+	if _, err := intelrdt.Find(); err != nil {
+		c.fault("linux.intelRdt: %w", err)
+	}
+	if c.cfg.Rootless {
+		c.fault("linux.intelRdt: needs root")
 	}
 	if id := r.ClosID; id != "/" && (id == "." || id == ".." || strings.Contains(id, "/")) {
 		c.fault("linux.intelRdt.closID: %q is not a directory name", id)

@@ -31,5 +31,5 @@ func facts() specconv.FeatureFacts {
 		s.Actions, s.Operators, s.Archs = seccomp.Actions(), seccomp.Operators(), seccomp.Archs()
 		s.KnownFlags, s.SupportedFlags = seccomp.KnownFlags(), seccomp.SupportedFlags()
 	}
-	return specconv.FeatureFacts{Version: version, Commit: commit, Seccomp: s, NetDevices: true}
+	return specconv.FeatureFacts{Version: version, Commit: commit, Seccomp: s, IntelRdt: true, NetDevices: true}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"berth/cgroups"
+	"berth/libcontainer/intelrdt"
 )
 
 // Version of the state file's layout. A berth refuses files of a newer one.
@@ -47,6 +48,8 @@ type State struct {
 	// NetDevices are physical network devices that get their old names back once the
 	// kernel has returned them.
 	NetDevices []NetDevice `json:"netDevices,omitempty"`
+	// IntelRdt is the container's group in resctrl; nil: none.
+	IntelRdt *intelrdt.Group `json:"intelRdt,omitempty"`
 }
 
 // NetDevice is a network device that has another name inside the container.
