@@ -77,7 +77,13 @@ func (p *program) direct(o *Options, gate int) {
 
 // enter is the way with two clones.
 func (p *program) enter(o *Options, gate int) {
-	p.firstClone(0, -1)
+	first, second := -1, o.CgroupFD
+	if o.joinsCgroup() {
+		// From inside a cgroup namespace that does not hold the caller's cgroup the
+		// kernel lets nobody leave it: ENOENT on a mount with nsdelegate.
+		first, second = second, first
+	}
+	p.firstClone(0, first)
 	for _, j := range o.HostJoins {
 		p.join(j)
 	}
@@ -102,11 +108,25 @@ func (p *program) enter(o *Options, gate int) {
 	if haveClone3() {
 		// CLONE_PARENT makes the child the parent's own; its exit signal is then
 		// stage 1's and must be 0 here (clone(2)).
-		op.args[0] = p.cloneArgs(intoCgroupArgs(cloneArgs{flags: uint64(flags)}, o.CgroupFD))
+		op.args[0] = p.cloneArgs(intoCgroupArgs(cloneArgs{flags: uint64(flags)}, second))
 	} else {
 		op.args[1] = flags
 	}
 	p.add(op)
+}
+
+// joinsCgroup says that stage 1 enters a cgroup namespace.
+func (o *Options) joinsCgroup() bool {
+	flags := uintptr(0)
+	for _, list := range [][]Join{o.HostJoins, o.UserJoins} {
+		for _, j := range list {
+			flags |= j.Flags
+		}
+	}
+	if o.UserJoin != nil {
+		flags |= o.UserJoin.Flags
+	}
+	return flags&newCgroup != 0
 }
 
 func (p *program) firstClone(flags uintptr, cgroup int) {
