@@ -117,10 +117,15 @@ type buildOptions struct {
 func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Document, b buildOptions) (_ *container, err error) {
 	c := &container{opened: opened{rt: rt}, cfg: cfg}
 	if len(cfg.Seccomp) > 0 {
-		if err := rt.loadFilter(cfg.Seccomp, &cfg.Plan.Process); err != nil {
+		if err := rt.loadFilter(cfg.Seccomp, cfg.FailUnknownSyscall, &cfg.Plan.Process); err != nil {
 			return nil, err
 		}
 	}
+	closeOutput, err := openHookOutput(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer closeOutput()
 	if c.mgr, err = manager.New(cfg.Cgroup); err != nil {
 		return nil, err
 	}
@@ -174,7 +179,12 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 }
 
 // loadFilter compiles the seccomp profile, or finds it compiled.
-func (rt *Runtime) loadFilter(profile json.RawMessage, to *wire.Process) error {
+func (rt *Runtime) loadFilter(profile json.RawMessage, failUnknown bool, to *wire.Process) error {
+	if failUnknown {
+		if err := seccomp.CheckNames(profile); err != nil {
+			return err
+		}
+	}
 	p, err := seccomp.Cached(profile, seccompCache())
 	if err != nil {
 		return err
@@ -328,12 +338,16 @@ func (c *container) record(o CreateOptions) error {
 		return fmt.Errorf("start time of the container process: %w", err)
 	}
 	c.state.PID, c.state.StartTime = c.child.PID, start
+	// Without root some hierarchies may have been left out.
+	c.state.Cgroup = c.mgr.Record()
 	c.state.NetDevices = c.devices.record(c.cfg)
 	if err := c.dir.Save(c.state); err != nil {
 		return err
 	}
-	if err := sendPidfd(o.PidfdSocket, c.child.PID); err != nil {
-		return err
+	for _, path := range []string{o.PidfdSocket, c.cfg.PidfdSocket} {
+		if err := sendPidfd(path, c.child.PID); err != nil {
+			return err
+		}
 	}
 	if err := writePIDFile(o.PIDFile, c.child.PID); err != nil {
 		return err

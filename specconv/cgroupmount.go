@@ -1,6 +1,7 @@
 package specconv
 
 import (
+	"os"
 	"path"
 	"strings"
 
@@ -26,14 +27,33 @@ func (c *converter) cgroupMount(i int, w *wire.Mount) {
 		w.Type = "cgroup2"
 		return
 	}
+	// Without a namespace of its own the container sees directories of the host's:
+	// the caller's, unless BindCgroups knows better.
+	own := func(mount, own string) string { return existing(path.Join(mount, own), mount) }
+	if c.cfg.Namespace(linux.CLONE_NEWCGROUP) != nil {
+		own = func(string, string) string { return "" }
+	}
 	w.CgroupV1 = make([]wire.CgroupHierarchy, 0, len(l.Hierarchies)+1)
 	for j := range l.Hierarchies {
 		h := &l.Hierarchies[j]
-		w.CgroupV1 = append(w.CgroupV1, wire.CgroupHierarchy{Name: h.Name, Options: h.Options(), Links: h.Links})
+		w.CgroupV1 = append(w.CgroupV1, wire.CgroupHierarchy{
+			Name: h.Name, Options: h.Options(), Links: h.Links, Source: own(path.Join(l.Root, h.Name), h.Own),
+		})
 	}
 	if l.Unified != "" {
-		w.CgroupV1 = append(w.CgroupV1, wire.CgroupHierarchy{Name: path.Base(l.Unified), Options: "cgroup2"})
+		w.CgroupV1 = append(w.CgroupV1, wire.CgroupHierarchy{
+			Name: path.Base(l.Unified), Options: "cgroup2", Source: own(l.Unified, l.Own),
+		})
 	}
+}
+
+// existing returns dir, or instead where there is no such directory: in a cgroup
+// namespace whose mounts come from outside, /proc/self/cgroup and they differ.
+func existing(dir, instead string) string {
+	if _, err := os.Stat(dir); err != nil {
+		return instead
+	}
+	return dir
 }
 
 // BindCgroups completes the cgroup mounts of a container without a cgroup
@@ -46,7 +66,9 @@ func BindCgroups(cfg *configs.Config, rec cgroups.Record) {
 	for i := range cfg.Plan.Rootfs.Mounts {
 		list := cfg.Plan.Rootfs.Mounts[i].CgroupV1
 		for j := range list {
-			list[j].Source = ownCgroup(&list[j], rec.Paths)
+			if own := ownCgroup(&list[j], rec.Paths); own != "" {
+				list[j].Source = own
+			}
 		}
 	}
 }
