@@ -85,7 +85,7 @@ func clone(ops unsafe.Pointer, count uintptr, args uintptr, flags uintptr, repor
 		case opReport:
 			ev.kind = uint32(o.args[0])
 			ev.step = uint32(o.step)
-			r, _, e = syscall.RawSyscall(syscall.SYS_WRITE, report, uintptr(unsafe.Pointer(&ev)), unsafe.Sizeof(ev))
+			r, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, report, uintptr(unsafe.Pointer(&ev)), unsafe.Sizeof(ev))
 			if r != unsafe.Sizeof(ev) {
 				goto gone
 			}

@@ -68,7 +68,7 @@ func (p *program) direct(o *Options, gate int) {
 	p.firstClone(o.New, o.CgroupFD)
 	if o.New&newUser != 0 {
 		p.add(operation{kind: opWait, step: uintptr(StepMaps), args: [6]uintptr{uintptr(gate)}})
-		p.becomeRoot()
+		p.becomeRoot(o)
 	}
 	for _, j := range o.HostJoins {
 		p.join(j)
@@ -90,11 +90,11 @@ func (p *program) enter(o *Options, gate int) {
 	switch {
 	case o.UserJoin != nil:
 		p.join(*o.UserJoin)
-		p.becomeRoot()
+		p.becomeRoot(o)
 	case o.New&newUser != 0:
 		p.call(StepUnshareUser, syscall.SYS_UNSHARE, newUser)
 		p.ask(eventMaps, StepMaps, gate)
-		p.becomeRoot()
+		p.becomeRoot(o)
 	}
 	for _, j := range o.UserJoins {
 		p.join(j)
@@ -147,8 +147,10 @@ func intoCgroupArgs(c cloneArgs, fd int) cloneArgs {
 // becomeRoot takes uid and gid 0 of the user namespace: without it execve would
 // drop every capability there (capabilities(7)). The groups first, while it is
 // allowed; where it is not (no privileged gid map) they stay.
-func (p *program) becomeRoot() {
-	p.add(operation{kind: opOptional, step: uintptr(StepBecomeRoot), nr: syscall.SYS_SETGROUPS})
+func (p *program) becomeRoot(o *Options) {
+	if !o.KeepGroups {
+		p.add(operation{kind: opOptional, step: uintptr(StepBecomeRoot), nr: syscall.SYS_SETGROUPS})
+	}
 	p.call(StepBecomeRoot, syscall.SYS_SETRESGID, 0, 0, 0)
 	p.call(StepBecomeRoot, syscall.SYS_SETRESUID, 0, 0, 0)
 }

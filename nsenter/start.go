@@ -27,6 +27,9 @@ type Options struct {
 	// JoinsPID says that one of the joins is a pid namespace, which takes effect on
 	// children only.
 	JoinsPID bool
+	// KeepGroups leaves the supplementary groups alone when the child becomes root of
+	// a user namespace.
+	KeepGroups bool
 	// CgroupFD is the directory of a v2 cgroup for CLONE_INTO_CGROUP; -1: none.
 	CgroupFD int
 	// Maps is called when the id maps of pid are due (New has CLONE_NEWUSER), and

@@ -144,7 +144,7 @@ func inUserNamespace() bool {
 	if err != nil {
 		return false // a kernel without user namespaces
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	defer unix.Close(fd)
 	var buf [256]byte
 	n, err := unix.Read(fd, buf[:])
 	if err != nil {

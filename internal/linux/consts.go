@@ -2,9 +2,9 @@ package linux
 
 // open(2), openat2(2) and *at flags that package syscall lacks.
 const (
-	O_PATH            = 0x200000 //nolint:revive // kernel spelling
-	O_TMPFILE         = 0x410000 //nolint:revive // kernel spelling
-	AT_FDCWD          = -0x64    //nolint:revive // kernel spelling
+	O_PATH            = 0x200000
+	O_TMPFILE         = 0x410000
+	AT_FDCWD          = -0x64
 	AtSymlinkNofollow = 0x100
 	AtRemovedir       = 0x200
 	AtSymlinkFollow   = 0x400
@@ -51,8 +51,8 @@ const (
 
 // mount(2) flags that package syscall lacks.
 const (
-	MS_LAZYTIME    = 1 << 25 //nolint:revive // kernel spelling
-	MS_NOSYMFOLLOW = 1 << 8  //nolint:revive // kernel spelling
+	MS_LAZYTIME    = 1 << 25
+	MS_NOSYMFOLLOW = 1 << 8
 	UmountNofollow = 0x8
 )
 
@@ -83,14 +83,14 @@ const (
 
 // Namespace kinds of clone(2), unshare(2) and setns(2).
 const (
-	CLONE_NEWTIME   = 0x80       //nolint:revive // kernel spelling
-	CLONE_NEWNS     = 0x00020000 //nolint:revive // kernel spelling
-	CLONE_NEWCGROUP = 0x02000000 //nolint:revive // kernel spelling
-	CLONE_NEWUTS    = 0x04000000 //nolint:revive // kernel spelling
-	CLONE_NEWIPC    = 0x08000000 //nolint:revive // kernel spelling
-	CLONE_NEWUSER   = 0x10000000 //nolint:revive // kernel spelling
-	CLONE_NEWPID    = 0x20000000 //nolint:revive // kernel spelling
-	CLONE_NEWNET    = 0x40000000 //nolint:revive // kernel spelling
+	CLONE_NEWTIME   = 0x80
+	CLONE_NEWNS     = 0x00020000
+	CLONE_NEWCGROUP = 0x02000000
+	CLONE_NEWUTS    = 0x04000000
+	CLONE_NEWIPC    = 0x08000000
+	CLONE_NEWUSER   = 0x10000000
+	CLONE_NEWPID    = 0x20000000
+	CLONE_NEWNET    = 0x40000000
 )
 
 // seccomp(2) operations and filter flags.

@@ -64,8 +64,8 @@ func GetPrlimit(pid int, resource int) (soft, hard uint64, err error) {
 	return lim[0], lim[1], errno(e)
 }
 
-// Setresuid, Setresgid and Setgroups act on the calling thread alone, unlike
-// their namesakes in package syscall, which synchronise all threads.
+// Setresuid is setresuid(2) on the calling thread alone, as are Setresgid and
+// Setgroups: their namesakes in package syscall synchronise all threads.
 func Setresuid(r, e, s uint32) error {
 	_, _, en := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(r), uintptr(e), uintptr(s))
 	return errno(en)

@@ -109,7 +109,9 @@ func (f *Foreground) forward(pid, pidfd int) {
 			f.tty.Resize()
 			continue
 		}
-		send(pid, pidfd, s.(unix.Signal))
+		if n, ok := s.(unix.Signal); ok {
+			send(pid, pidfd, n)
+		}
 	}
 }
 
