@@ -37,12 +37,12 @@ func (c *converter) cgroupMount(i int, w *wire.Mount) {
 	for j := range l.Hierarchies {
 		h := &l.Hierarchies[j]
 		w.CgroupV1 = append(w.CgroupV1, wire.CgroupHierarchy{
-			Name: h.Name, Options: h.Options(), Links: h.Links, Source: own(path.Join(l.Root, h.Name), h.Own),
+			Name: h.Name, Options: h.Options(), Links: h.Links, Source: own(path.Join(l.Root, h.Name), h.Own), Readonly: true,
 		})
 	}
 	if l.Unified != "" {
 		w.CgroupV1 = append(w.CgroupV1, wire.CgroupHierarchy{
-			Name: path.Base(l.Unified), Options: "cgroup2", Source: own(l.Unified, l.Own),
+			Name: path.Base(l.Unified), Options: "cgroup2", Source: own(l.Unified, l.Own), Readonly: true,
 		})
 	}
 }
@@ -67,7 +67,7 @@ func BindCgroups(cfg *configs.Config, rec cgroups.Record) {
 		list := cfg.Plan.Rootfs.Mounts[i].CgroupV1
 		for j := range list {
 			if own := ownCgroup(&list[j], rec.Paths); own != "" {
-				list[j].Source = own
+				list[j].Source, list[j].Readonly = own, false
 			}
 		}
 	}

@@ -16,20 +16,30 @@ func (b *berth) spec() *cli.Command {
 	return &cli.Command{
 		Name:  "spec",
 		Usage: "write a config.json to start from",
-		Description: "It runs a shell in the read-only root file system 'rootfs'.\n\n" +
+		Description: "Without options it runs a shell in the read-only root file system 'rootfs'.\n\n" +
 			"   berth spec --bundle /bundles/web\n" +
-			"   berth spec --rootless            # for a user without privileges",
-		Flags: []cli.Flag{
+			"   berth spec --rootless            # for a user without privileges\n" +
+			"   berth spec --args 'httpd -f -p 8080' --net host --bind /srv/www:/www:ro \\\n" +
+			"              --memory 64m --cpus 0.5 --seccomp default",
+		Flags: append([]cli.Flag{
 			bundleFlag(),
 			&cli.BoolFlag{Name: "rootless", DisableDefaultText: true, Usage: "make a container that needs no privileges"},
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE` in the place of config.json; - is stdout"},
-		},
+		}, templateFlags()...),
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c); err != nil {
 				return err
 			}
+			o, err := templateOptions(c)
+			if err != nil {
+				return usage(c, err)
+			}
+			spec, err := specconv.Template(o)
+			if err != nil {
+				return usage(c, err)
+			}
 			var out bytes.Buffer
-			if err := printJSON(&out, specconv.Default(c.Bool("rootless")), "\t"); err != nil {
+			if err := printJSON(&out, spec, "\t"); err != nil {
 				return err
 			}
 			name := c.String("file")

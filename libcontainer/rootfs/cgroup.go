@@ -55,6 +55,9 @@ func (r *Root) mountHierarchy(dir int, h *wire.CgroupHierarchy, attrs uint64) er
 	defer closeFD(fd)
 	m := wire.Mount{Destination: h.Name, FD: -1}
 	if h.Source != "" {
+		if h.Readonly {
+			attrs |= linux.MountAttrRdonly
+		}
 		m.Source, m.AttrSet = h.Source, attrs
 		err = r.bindOn(&m, fd, dir)
 	} else {

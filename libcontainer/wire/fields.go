@@ -148,6 +148,7 @@ func (c *codec) cgroupHierarchy(h *CgroupHierarchy) {
 	c.str(&h.Options)
 	list(c, &h.Links, str)
 	c.str(&h.Source)
+	c.boolean(&h.Readonly)
 }
 
 func (c *codec) device(d *Device) {

@@ -207,6 +207,8 @@ type CgroupHierarchy struct {
 	// Source is the host path of the container's own cgroup directory in this hierarchy, to be bound
 	// when the container has no cgroup namespace of its own; empty: mount the hierarchy.
 	Source string
+	// Readonly keeps the container from writing to a Source that is not its own.
+	Readonly bool
 }
 
 // Device is one node below the rootfs.
