@@ -184,7 +184,7 @@ func addCaps(p *specs.Process, caps []string) {
 
 // execPlan turns the process into the plan of its init stage.
 func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document, o *ExecOptions) (*wire.Plan, error) {
-	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux}
+	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux, KeepGroups: specconv.KeepGroups(doc.Annotations)}
 	if doc.Linux != nil {
 		opts.UIDMappings, opts.GIDMappings = idMaps(doc.Linux.UIDMappings), idMaps(doc.Linux.GIDMappings)
 		opts.NoSetgroups = noSetgroups(c.state)
@@ -205,7 +205,7 @@ func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document,
 	plan.Terminal.Width, plan.Terminal.Height = specconv.ConsoleSize(p)
 	plan.PreserveFDs = o.PreserveFDs + passListenFDs(&plan.Process)
 	if doc.Linux != nil && len(doc.Linux.Seccomp) > 0 {
-		if err := rt.loadFilter(doc.Linux.Seccomp, &plan.Process); err != nil {
+		if err := rt.loadFilter(doc.Linux.Seccomp, specconv.FailUnknownSyscall(doc.Annotations), &plan.Process); err != nil {
 			return nil, err
 		}
 	}

@@ -18,6 +18,11 @@ func (c *opened) poststop() error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	closeOutput, err := c.savedOutput(list)
+	if err != nil {
+		return err
+	}
+	defer closeOutput()
 	return hooks.RunEvery("poststop", list, c.hookState(state.Stopped))
 }
 

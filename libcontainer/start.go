@@ -71,6 +71,11 @@ func (c *opened) poststart() error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	closeOutput, err := c.savedOutput(list)
+	if err != nil {
+		return err
+	}
+	defer closeOutput()
 	if err := hooks.RunAll("poststart", list, c.hookState(state.Running)); err != nil {
 		if e := c.signalInit(unix.SIGKILL); e != nil && !errors.Is(e, ErrNotRunning) {
 			err = errors.Join(err, e)

@@ -192,6 +192,12 @@ func (p *policy) fill(filter *libseccomp.ScmpFilter) error {
 	return nil
 }
 
+// knownSyscall tells whether libseccomp has a number for the name.
+func knownSyscall(name string) bool {
+	_, err := libseccomp.GetSyscallFromName(name)
+	return err == nil
+}
+
 // addRule adds r. All its args must match; but args that name the same argument
 // twice become one rule each, of which one must match, since libseccomp takes an
 // argument only once per rule. runc has always read such profiles so.

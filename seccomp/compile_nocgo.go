@@ -23,5 +23,8 @@ func Compile(profile *specs.LinuxSeccomp) (*Program, error) {
 	return nil, errDisabled
 }
 
+// knownSyscall leaves it to Compile to refuse the profile.
+func knownSyscall(string) bool { return true }
+
 // libraryVersion is part of the cache key.
 func libraryVersion() string { return "none" }

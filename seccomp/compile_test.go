@@ -290,6 +290,17 @@ func TestEmptyProfileFiltersNothing(t *testing.T) {
 	}
 }
 
+func TestCheckNames(t *testing.T) {
+	const profile = `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"]}, {"names": ["write", "frobnicate", "twiddle2"]}]}`
+	err := CheckNames(json.RawMessage(profile))
+	if err == nil || !strings.HasPrefix(err.Error(), "linux.seccomp.syscalls[1].names: unknown to libseccomp") || !strings.HasSuffix(err.Error(), ": frobnicate twiddle2") {
+		t.Error(err)
+	}
+	if err := CheckNames(json.RawMessage(`{"syscalls": [{"names": ["read", "write"]}]}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUnknownSyscallsAreNoted(t *testing.T) {
 	p := compileJSON(t, `{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read", "frobnicate", "twiddle2"], "action": "SCMP_ACT_ALLOW"}]}`)
 	if len(p.Notes) != 1 || !strings.HasSuffix(p.Notes[0], ": frobnicate twiddle2") {

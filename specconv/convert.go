@@ -87,6 +87,7 @@ func convert(doc *Document, opts Options) *converter {
 	c.cgroup()
 	c.intelRdt()
 	c.seccomp()
+	c.annotations()
 	c.dropWithoutMountNS()
 	c.otherPlatforms()
 	return c
@@ -147,6 +148,7 @@ func (c *converter) process() {
 	c.plan.Terminal.Width, c.plan.Terminal.Height = ConsoleSize(p)
 	pc := processConverter{findings: &c.findings, path: "process", opts: ProcessOptions{
 		Linux: c.linux, UIDMappings: c.uids, GIDMappings: c.gids, NoSetgroups: c.plan.NoSetgroups,
+		KeepGroups: KeepGroups(c.doc.Annotations),
 	}}
 	c.plan.Process = pc.convert(p)
 }

@@ -18,14 +18,11 @@ type FeatureFacts struct {
 func Features(facts FeatureFacts) *features.Features {
 	yes := true
 	f := &features.Features{
-		OCIVersionMin: minVersion,
-		OCIVersionMax: maxVersion,
-		Hooks:         hookNames[:],
-		Annotations:   map[string]string{"berth.version": facts.Version, "berth.commit": facts.Commit},
-		PotentiallyUnsafeConfigAnnotations: []string{
-			"org.systemd.property.",
-			"org.criu.config",
-		},
+		OCIVersionMin:                      minVersion,
+		OCIVersionMax:                      maxVersion,
+		Hooks:                              hookNames[:],
+		Annotations:                        map[string]string{"berth.version": facts.Version, "berth.commit": facts.Commit},
+		PotentiallyUnsafeConfigAnnotations: unsafeAnnotations[:],
 		Linux: &features.Linux{
 			Seccomp: facts.Seccomp,
 			Cgroup: &features.Cgroup{

@@ -14,7 +14,7 @@ func (c *converter) intelRdt() {
 	}
 	c.cfg.IntelRdt = r
 	if _, err := intelrdt.Find(); err != nil {
-		c.fault("linux.intelRdt: %w", err)
+		c.lack("linux.intelRdt: %w", err)
 	}
 	if c.cfg.Rootless {
 		c.fault("linux.intelRdt: needs root")

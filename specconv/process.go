@@ -27,6 +27,8 @@ type ProcessOptions struct {
 	UIDMappings, GIDMappings []configs.IDMap
 	// NoSetgroups says that supplementary groups cannot be set (Plan.NoSetgroups).
 	NoSetgroups bool
+	// KeepGroups leaves the process those of berth's caller.
+	KeepGroups bool
 }
 
 // ConvertProcess converts a process alone, for exec. The strings are warnings;
@@ -130,7 +132,7 @@ func (c *processConverter) env(list []string) []string {
 // user converts the ids, which must exist in the container's user namespace.
 func (c *processConverter) user(w *wire.Process, u *specs.User) {
 	w.UID, w.GID, w.Groups = u.UID, u.GID, u.AdditionalGids
-	w.SetGroups = !c.opts.NoSetgroups
+	w.SetGroups = !c.opts.NoSetgroups && !c.opts.KeepGroups
 	w.Umask = defaultUmask
 	if u.Umask != nil {
 		w.Umask = int(*u.Umask)
@@ -146,7 +148,10 @@ func (c *processConverter) user(w *wire.Process, u *specs.User) {
 	for i, gid := range u.AdditionalGids {
 		c.id(at("user.additionalGids", i), "gid", gid, c.opts.GIDMappings)
 	}
-	if c.opts.NoSetgroups && len(u.AdditionalGids) > 0 {
+	if c.opts.KeepGroups && len(u.AdditionalGids) > 0 {
+		c.warn("%s.user.additionalGids: ignored, annotation %s keeps those of the caller", c.path, annotationKeepGroups)
+	}
+	if c.opts.NoSetgroups && !c.opts.KeepGroups && len(u.AdditionalGids) > 0 {
 		c.fault("%s.user.additionalGids: cannot be set by an ordinary user without a range of group ids", c.path)
 	}
 }

@@ -88,11 +88,16 @@ func (s *stage) completeEnv() {
 }
 
 // closeOthers closes every fd but the standard streams, those the workload is
-// promised, and the two connections.
+// promised, the two connections, and the files that startContainer hooks write to.
 func (s *stage) closeOthers() error {
-	keep := [2]int{s.conn.FD, s.plan.StartListener}
-	if keep[0] > keep[1] {
-		keep[0], keep[1] = keep[1], keep[0]
+	keep := []int{s.conn.FD, s.plan.StartListener}
+	if hooks := s.plan.StartContainerHooks; len(hooks) > 0 {
+		keep = append(keep, hooks[0].Stdout, hooks[0].Stderr)
+	}
+	for i := range keep {
+		for j := i; j > 0 && keep[j-1] > keep[j]; j-- {
+			keep[j-1], keep[j] = keep[j], keep[j-1]
+		}
 	}
 	next := 3 + s.plan.PreserveFDs
 	for _, fd := range keep {

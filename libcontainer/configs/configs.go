@@ -42,6 +42,13 @@ type Config struct {
 	Seccomp json.RawMessage
 	// Hooks are all six kinds; those that run inside are also in Plan.
 	Hooks Hooks
+	// HookStdout and HookStderr are files that hooks append their output to; empty: it
+	// is kept for error messages.
+	HookStdout, HookStderr string
+	// PidfdSocket gets a pidfd of the container's process; empty: nobody does.
+	PidfdSocket string
+	// FailUnknownSyscall refuses a seccomp profile with unknown names.
+	FailUnknownSyscall bool
 	// Annotations are those of config.json.
 	Annotations map[string]string
 	// NetDevices are moved into the container's network namespace.

@@ -16,17 +16,20 @@ type run struct {
 
 // start makes the child, in a process group of its own so that a timeout ends its
 // children too.
-func (r *run) start(h *wire.Hook, stdin int) error {
-	outW, err := r.out.open()
-	if err != nil {
-		return err
+func (r *run) start(h *wire.Hook, stdin int) (err error) {
+	outW, errW := h.Stdout, h.Stderr
+	if outW == 0 {
+		if outW, err = r.out.open(); err != nil {
+			return err
+		}
+		defer closeFd(outW)
 	}
-	defer closeFd(outW)
-	errW, err := r.err.open()
-	if err != nil {
-		return err
+	if errW == 0 {
+		if errW, err = r.err.open(); err != nil {
+			return err
+		}
+		defer closeFd(errW)
 	}
-	defer closeFd(errW)
 	args := h.Args
 	if len(args) == 0 {
 		args = []string{h.Path}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 
 	"berth/cgroups"
@@ -93,9 +94,10 @@ func Start(o Options) (*Child, error) {
 // fork runs stage 1; sock is the child's end of the connection.
 func (c *Child) fork(o Options, exe, sock int) error {
 	n := nsenter.Options{
-		CgroupFD: -1,
-		ExeFD:    exe,
-		Args:     []string{wire.InitName, strconv.Itoa(sock)},
+		KeepGroups: !o.Plan.Process.SetGroups,
+		CgroupFD:   -1,
+		ExeFD:      exe,
+		Args:       []string{wire.InitName, strconv.Itoa(sock)},
 		// One P and no collector: the stage lives for a millisecond. The variables end
 		// with its execve.
 		Env:     []string{"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1"},
@@ -150,6 +152,16 @@ func (o *Options) planFDs() []int {
 	for _, fd := range []int{o.Listener, o.Console} {
 		if fd >= 0 {
 			fds = append(fds, fd)
+		}
+	}
+	for _, list := range [][]wire.Hook{o.Plan.CreateContainerHooks, o.Plan.StartContainerHooks} {
+		if len(list) > 0 {
+			// All hooks have the same.
+			for _, fd := range []int{list[0].Stdout, list[0].Stderr} {
+				if fd > 0 && !slices.Contains(fds, fd) {
+					fds = append(fds, fd)
+				}
+			}
 		}
 	}
 	for i := range o.Plan.Rootfs.Mounts {

@@ -23,7 +23,7 @@ func (r *Root) mountCgroups(m *wire.Mount) error {
 	defer closeFD(t.fd)
 	attrs := effectiveAttrs(m)
 	f := freshFS{
-		fstype: "tmpfs", source: "tmpfs", data: "mode=755", label: r.label(m),
+		fstype: "tmpfs", source: "tmpfs", data: "mode=755", label: r.label(m), labelKey: r.plan.MountContext,
 		attrs: attrs &^ linux.MountAttrRdonly,
 	}
 	dir, err := r.placeFresh(&base, &f, t.fd)

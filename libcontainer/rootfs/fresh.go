@@ -17,6 +17,7 @@ const (
 // freshFS is a file system to be made.
 type freshFS struct {
 	fstype, source, data, label string
+	labelKey                    string // see context
 	attrs                       uint64 // MOUNT_ATTR_*
 	super                       uint64 // MS_* of the superblock
 }
@@ -24,7 +25,7 @@ type freshFS struct {
 // mountFresh makes a file system of m's type and mounts it.
 func (r *Root) mountFresh(m *wire.Mount) error {
 	f := freshFS{
-		fstype: m.Type, source: m.Source, data: m.Data, label: r.label(m),
+		fstype: m.Type, source: m.Source, data: m.Data, label: r.label(m), labelKey: r.plan.MountContext,
 		attrs: effectiveAttrs(m), super: m.SuperFlags,
 	}
 	t, err := r.openTarget(m, true)
@@ -144,7 +145,7 @@ func (f *freshFS) configure(ctx int) error {
 		}
 	}
 	if f.label != "" {
-		return setString(ctx, "context", f.label)
+		return setString(ctx, f.context(), f.label)
 	}
 	return nil
 }

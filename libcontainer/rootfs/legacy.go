@@ -159,7 +159,7 @@ func sameObject(a, b int) error {
 func (r *Root) freshLegacy(m *wire.Mount, f *freshFS, dst int) (int, error) {
 	data := f.data
 	if f.label != "" {
-		data = addOption(data, "context=\""+f.label+"\"")
+		data = addOption(data, f.context()+"=\""+f.label+"\"")
 	}
 	from := -1
 	if m.TmpCopyUp {

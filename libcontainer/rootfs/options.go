@@ -65,6 +65,14 @@ func (r *Root) label(m *wire.Mount) string {
 	return r.plan.MountLabel
 }
 
+// context is the mount option that the label is given by.
+func (f *freshFS) context() string {
+	if f.labelKey == "" {
+		return "context"
+	}
+	return f.labelKey
+}
+
 // needsMount2 tells options that fsconfig(2) cannot take: long values (overlay's
 // lowerdir), escaped commas, and flags without a key.
 func needsMount2(f *freshFS) bool {

@@ -101,6 +101,8 @@ func (c *codec) hook(h *Hook) {
 	list(c, &h.Args, str)
 	list(c, &h.Env, str)
 	num(c, &h.Timeout)
+	num(c, &h.Stdout)
+	num(c, &h.Stderr)
 }
 
 func (c *codec) rootfs(r *Rootfs) {
@@ -116,6 +118,7 @@ func (c *codec) rootfs(r *Rootfs) {
 	list(c, &r.MaskedPaths, str)
 	list(c, &r.ReadonlyPaths, str)
 	c.str(&r.MountLabel)
+	c.str(&r.MountContext)
 }
 
 func (c *codec) mount(m *Mount) {

@@ -132,6 +132,9 @@ type Hook struct {
 	Args    []string
 	Env     []string
 	Timeout int
+	// Stdout and Stderr are inherited fds of files it writes to; 0: its output is kept
+	// for the error message.
+	Stdout, Stderr int
 }
 
 // Rootfs is the container's view of the file system.
@@ -159,6 +162,8 @@ type Rootfs struct {
 	ReadonlyPaths []string
 	// MountLabel is the SELinux context of new mounts.
 	MountLabel string
+	// MountContext is the mount option for it; empty: "context".
+	MountContext string
 }
 
 // Mount is one entry of mounts, in the order of the config.

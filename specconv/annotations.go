@@ -1,0 +1,98 @@
+package specconv
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+// Annotations that change what berth does. crun's keep their names and meaning.
+const (
+	annotationKeepGroups   = "run.oci.keep_original_groups"
+	annotationHooksStdout  = "run.oci.hooks.stdout"
+	annotationHooksStderr  = "run.oci.hooks.stderr"
+	annotationMountContext = "run.oci.mount_context_type"
+	// FailUnknownSyscall refuses seccomp profiles with names libseccomp does not know.
+	annotationFailUnknownSyscall = "run.oci.seccomp_fail_unknown_syscall"
+	annotationPidfdReceiver      = "run.oci.pidfd_receiver"
+	// AnnotationLandlock holds a Landlock ruleset as JSON, see landlock.go.
+	annotationLandlock = "io.berth.landlock"
+)
+
+// unsafeAnnotations are those features lists: whoever may set them decides about
+// more than words. Those that end in a dot are prefixes.
+var unsafeAnnotations = [...]string{
+	annotationLandlock,
+	"org.criu.config",
+	"org.systemd.property.",
+	annotationHooksStderr,
+	annotationHooksStdout,
+	annotationKeepGroups,
+	annotationMountContext,
+	annotationPidfdReceiver,
+	annotationFailUnknownSyscall,
+}
+
+// notCarriedOut are annotations of crun that would make it run something else or
+// elsewhere, and that mean nothing to berth.
+var notCarriedOut = [...]string{
+	"run.oci.handler",
+	"run.oci.delegate-cgroup",
+	"run.oci.seccomp.receiver",
+	"run.oci.seccomp.plugins",
+	"run.oci.seccomp_bpf_data",
+	"run.oci.systemd.force_cgroup_v1",
+}
+
+// annotations converts those that have a meaning, but org.systemd.property.*,
+// which the systemd driver reads.
+func (c *converter) annotations() {
+	c.plan.Rootfs.MountContext = c.mountContext()
+	c.cfg.HookStdout = c.annotatedPath(annotationHooksStdout)
+	c.cfg.HookStderr = c.annotatedPath(annotationHooksStderr)
+	c.cfg.PidfdSocket = c.annotatedPath(annotationPidfdReceiver)
+	c.cfg.FailUnknownSyscall = FailUnknownSyscall(c.doc.Annotations)
+	for _, name := range notCarriedOut {
+		if c.doc.Annotations[name] != "" {
+			c.warn("annotations[%q]: ignored, berth does not know it", name)
+		}
+	}
+}
+
+// mountContext is the mount option that linux.mountLabel becomes.
+func (c *converter) mountContext() string {
+	key := c.doc.Annotations[annotationMountContext]
+	if key != "" && !slices.Contains([]string{"context", "fscontext", "defcontext", "rootcontext"}, key) {
+		c.fault("annotations[%q]: %q is not one of context, fscontext, defcontext, rootcontext", annotationMountContext, key)
+	}
+	return key
+}
+
+func (c *converter) annotatedPath(name string) string {
+	path := c.doc.Annotations[name]
+	if path != "" && !filepath.IsAbs(path) {
+		c.fault("annotations[%q]: %q is not absolute", name, path)
+	}
+	return path
+}
+
+// KeepGroups tells whether processes keep the supplementary groups of berth's
+// caller: how a file system that a group owns stays reachable without root.
+func KeepGroups(annotations map[string]string) bool { return isSet(annotations, annotationKeepGroups) }
+
+// FailUnknownSyscall tells whether a seccomp profile may only name system calls
+// that libseccomp knows.
+func FailUnknownSyscall(annotations map[string]string) bool {
+	return isSet(annotations, annotationFailUnknownSyscall)
+}
+
+// HookOutput returns where hooks write to instead of into error messages; empty:
+// nowhere.
+func HookOutput(annotations map[string]string) (stdout, stderr string) {
+	return annotations[annotationHooksStdout], annotations[annotationHooksStderr]
+}
+
+// isSet reads a switch: it is on when it is there, unless it says otherwise.
+func isSet(annotations map[string]string, name string) bool {
+	value, ok := annotations[name]
+	return ok && value != "0" && value != "false"
+}
