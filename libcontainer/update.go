@@ -113,10 +113,9 @@ func changes(r *specs.LinuxResources) *specs.LinuxResources {
 }
 
 // newDeviceRules prepares an update of the rules: a list takes the place of the one
-// before, with the container's own nodes allowed as at its creation. It returns the
-// list if it is a new one. One that is in force already is taken out of r, since
-// engines that repeat all resources (CRI) must not undo what others, such as GPU
-// hooks, have allowed behind the runtime's back.
+// before. It returns the list if it is a new one. One that is in force already is
+// taken out of r, since engines that repeat all resources (CRI) must not undo what
+// others, such as GPU hooks, have allowed behind the runtime's back.
 func (c *opened) newDeviceRules(r *specs.LinuxResources) ([]specs.LinuxDeviceCgroup, error) {
 	if len(r.Devices) == 0 {
 		return nil, nil
@@ -130,11 +129,8 @@ func (c *opened) newDeviceRules(r *specs.LinuxResources) ([]specs.LinuxDeviceCgr
 		return nil, err
 	}
 	now := c.state.Cgroup.DeviceRules
-	if doc.Linux != nil {
-		if now == nil && doc.Linux.Resources != nil {
-			now = doc.Linux.Resources.Devices
-		}
-		c.state.Cgroup.Devices = doc.Linux.Devices
+	if now == nil && doc.Linux != nil && doc.Linux.Resources != nil {
+		now = doc.Linux.Resources.Devices
 	}
 	if reflect.DeepEqual(now, r.Devices) {
 		r.Devices = nil
@@ -142,8 +138,8 @@ func (c *opened) newDeviceRules(r *specs.LinuxResources) ([]specs.LinuxDeviceCgr
 	return r.Devices, nil
 }
 
-// checkMemory refuses a limit below the usage: v1 would take it if it can reclaim
-// enough, v2 would take it and kill.
+// checkMemory refuses to lower the limit below the usage: v1 would do so if it can
+// reclaim enough, v2 would do so and kill.
 func (c *opened) checkMemory(r *specs.LinuxResources, force bool) error {
 	if r.Memory == nil || r.Memory.Limit == nil || *r.Memory.Limit <= 0 {
 		return nil
@@ -157,14 +153,15 @@ func (c *opened) checkMemory(r *specs.LinuxResources, force bool) error {
 		return fmt.Errorf("memory of %s: %w", c.state.ID, err)
 	}
 	defer counters.Close()
-	usage, err := counters.MemoryUsage()
+	now, err := counters.MemoryUsage()
 	if err != nil {
 		return fmt.Errorf("memory of %s: %w", c.state.ID, err)
 	}
-	if usage > uint64(*r.Memory.Limit) {
-		return &MemoryInUseError{ID: c.state.ID, Limit: *r.Memory.Limit, Usage: usage}
+	want := uint64(*r.Memory.Limit)
+	if now == nil || want >= now.Limit || want >= now.Usage {
+		return nil
 	}
-	return nil
+	return &MemoryInUseError{ID: c.state.ID, Limit: *r.Memory.Limit, Usage: now.Usage}
 }
 
 // MemoryInUseError refuses a memory limit that is below the usage.

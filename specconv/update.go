@@ -12,25 +12,30 @@ import (
 // LoadResources reads what `update --resources` gives: a JSON object like
 // linux.resources of config.json. The file "-" is stdin.
 func LoadResources(file string) (*specs.LinuxResources, error) {
-	data, name := []byte(nil), filepath.Base(file)
-	var err error
-	if file == "-" {
-		name = "stdin"
-		data, err = io.ReadAll(io.LimitReader(os.Stdin, maxConfig))
-		if err != nil {
-			err = fmt.Errorf("read stdin: %w", err)
-		}
-	} else {
-		data, err = readLimited(file)
-	}
+	data, err := readResources(file)
 	if err != nil {
 		return nil, err
+	}
+	name := filepath.Base(file)
+	if file == "-" {
+		name = "stdin"
 	}
 	r := &specs.LinuxResources{}
 	if err := Decode(name, data, r); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+func readResources(file string) ([]byte, error) {
+	if file != "-" {
+		return readLimited(file)
+	}
+	data, err := io.ReadAll(io.LimitReader(os.Stdin, maxConfig))
+	if err != nil {
+		return nil, fmt.Errorf("read stdin: %w", err)
+	}
+	return data, nil
 }
 
 // CheckResources refuses what no host would take; the error is of type ConfigErrors

@@ -85,12 +85,12 @@ func restoreKey(name, key, content string) string {
 			return strings.TrimSpace(line)
 		}
 	}
-	switch {
-	case name == "io.max":
+	switch name {
+	case "io.max":
 		return key + " rbps=max wbps=max riops=max wiops=max"
-	case name == "io.latency":
+	case "io.latency":
 		return key + " target=0"
-	case name == "io.weight" || name == "io.bfq.weight":
+	case "io.weight", "io.bfq.weight":
 		return key + " default"
 	}
 	return key + " 0" // the throttles and weights of blkio

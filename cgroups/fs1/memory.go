@@ -131,7 +131,7 @@ func setLimits(d *cgfile.Dir, m *specs.LinuxMemory) error {
 		return writeSwap(d, swap)
 	}
 	if swap == 0 {
-		return writeLimit(d, limit)
+		return aboveSwap(d, writeLimit(d, limit))
 	}
 	// The kernel says EINVAL to a limit above memory+swap: then that has to grow first.
 	err := writeLimit(d, limit)
@@ -145,6 +145,18 @@ func setLimits(d *cgfile.Dir, m *specs.LinuxMemory) error {
 		return err
 	}
 	return writeSwap(d, swap)
+}
+
+// aboveSwap explains the EINVAL of a limit that was raised alone.
+func aboveSwap(d *cgfile.Dir, err error) error {
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	now, rerr := d.ReadUint(memSwap)
+	if rerr != nil {
+		return err
+	}
+	return fmt.Errorf("%w: memory and swap together are limited to %d bytes", err, now)
 }
 
 func writeLimit(d *cgfile.Dir, limit int64) error {

@@ -118,20 +118,6 @@ func TestUndoOfDevices(t *testing.T) {
 	}
 }
 
-// A list of rules for a container in use allows its own nodes, as at its creation.
-func TestNodesStayAllowed(t *testing.T) {
-	m := inUse(t, nil)
-	rec := m.Record()
-	rec.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "c", Major: 11, Minor: 13}}
-	m = Load(rec)
-	if err := m.Set(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Access: "rwm"}}}); err != nil {
-		t.Fatal(err)
-	}
-	if list := snapshot(t, m)["devices.list"]; !strings.Contains(list, "c 11:13 rwm") {
-		t.Error(list)
-	}
-}
-
 // What was put back once is not put back again over a later change.
 func TestUndoOnce(t *testing.T) {
 	m := inUse(t, nil)
@@ -148,5 +134,14 @@ func TestUndoOnce(t *testing.T) {
 	}
 	if got := snapshot(t, m)["pids.max"]; got != "5" {
 		t.Errorf("pids.max %s, want that of the Set before", got)
+	}
+}
+
+// Memory cannot grow beyond memory and swap: the error says how large that is.
+func TestRaiseMemoryAlone(t *testing.T) {
+	m := inUse(t, &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(32 << 20)), Swap: ptr(int64(64 << 20))}})
+	err := m.Set(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(128 << 20))}})
+	if !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "memory and swap together are limited to 67108864 bytes") {
+		t.Error(err)
 	}
 }

@@ -86,17 +86,20 @@ func absent(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
-// MemoryUsage reads what counts against the memory limit, in bytes; 0 where memory
-// is not counted.
-func (r *Reader) MemoryUsage() (uint64, error) {
-	d, file := r.v1["memory"], "memory.usage_in_bytes"
+// MemoryUsage reads what counts against the memory limit, and the limit, in bytes;
+// nil where memory is not counted. Failcnt and Max are left out.
+func (r *Reader) MemoryUsage() (*MemoryEntry, error) {
+	d, usage, limit := r.v1["memory"], "memory.usage_in_bytes", "memory.limit_in_bytes"
 	if d == nil {
-		d, file = r.v2, "memory.current"
+		d, usage, limit = r.v2, "memory.current", "memory.max"
 	}
-	var n uint64
 	if d == nil {
-		return 0, nil
+		return nil, nil
 	}
-	_, err := number(d, file, &n)
-	return n, err
+	e := new(MemoryEntry)
+	ok, err := numbers(d, field{usage, &e.Usage}, field{limit, &e.Limit})
+	if !ok {
+		return nil, err
+	}
+	return e, nil
 }

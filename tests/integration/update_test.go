@@ -196,8 +196,9 @@ func TestUpdateBelowUsage(t *testing.T) {
 	x.Must(err)
 	r := x.Do("update", "--pids-limit", "20", "--memory", "16m", c.ID)
 	x.Refused(r, 1, `memory limit 16777216 is below what the container uses: \d+ bytes`)
-	var limit, told int
-	if _, err := fmt.Sscanf(r.Stderr[strings.Index(r.Stderr, "memory limit"):], "memory limit %d is below what the container uses: %d bytes", &limit, &told); err != nil {
+	_, after, _ := strings.Cut(r.Stderr, "what the container uses: ")
+	var told int
+	if _, err := fmt.Sscanf(after, "%d bytes", &told); err != nil {
 		x.Fatalf("%v: %v", r, err)
 	}
 	if told < 24<<20 || told > 2*usage {
@@ -221,6 +222,9 @@ func TestUpdateForced(t *testing.T) {
 		return
 	}
 	x.Code(r, 0)
+	if strings.Count(x.ReadFile("/proc/swaps"), "\n") > 1 {
+		return // what does not fit may be there
+	}
 	c.WaitStatus("stopped")
 }
 

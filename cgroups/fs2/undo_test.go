@@ -1,0 +1,95 @@
+package fs2
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"berth/cgroups"
+	"berth/cgroups/cgfile"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// plain makes a cgroup of the unified hierarchy, without any controller, which a
+// hybrid host has, too.
+func plain(t *testing.T) *Manager {
+	t.Helper()
+	l, err := cgfile.Detect()
+	if err != nil || os.Geteuid() != 0 {
+		t.Skipf("needs root and cgroup2 (%v)", err)
+	}
+	root := l.Unified
+	if l.V2 {
+		root = l.Root
+	}
+	if root == "" {
+		t.Skip("the host has no cgroup2")
+	}
+	serial++
+	dir := filepath.Join(root, fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return Load(cgroups.Record{Paths: map[string]string{"": dir}})
+}
+
+// A refused file takes the others back, whichever came first.
+func TestUndoUnified(t *testing.T) {
+	m := plain(t)
+	for range 10 {
+		err := m.Set(&specs.LinuxResources{Unified: map[string]string{"cgroup.max.depth": "5", "cgroup.max.descendants": "x", "cgroup.freeze": "1"}})
+		if err == nil || !strings.Contains(err.Error(), "cgroup.max.descendants") || strings.Contains(err.Error(), "put back") {
+			t.Fatal(err)
+		}
+		for file, want := range map[string]string{"cgroup.max.depth": "max", "cgroup.max.descendants": "max", "cgroup.freeze": "0"} {
+			if got := read(t, m, file); got != want {
+				t.Errorf("%s: %q, want %q", file, got, want)
+			}
+		}
+	}
+	if err := m.Set(&specs.LinuxResources{Unified: map[string]string{"cgroup.max.depth": "5"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, m, "cgroup.max.depth"); got != "5" {
+		t.Errorf("cgroup.max.depth: %q", got)
+	}
+	if err := m.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, m, "cgroup.max.depth"); got != "max" {
+		t.Errorf("put back: %q", got)
+	}
+}
+
+// On a host with v2 alone: limits of several controllers before an impossible one.
+func TestUndoLimits(t *testing.T) {
+	cfg := cgroups.Config{Resources: &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(77))}, Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}}}
+	m := Load(create(t, cfg).Record())
+	files := []string{"memory.max", "memory.low", "cpu.max", "cpu.weight", "cpuset.cpus", "pids.max"}
+	before := map[string]string{}
+	for _, f := range files {
+		before[f] = read(t, m, f)
+	}
+	err := m.Set(&specs.LinuxResources{
+		Memory:  &specs.LinuxMemory{Limit: ptr(int64(-1)), Reservation: ptr(int64(1 << 20))},
+		CPU:     &specs.LinuxCPU{Shares: ptr(uint64(2)), Quota: ptr(int64(10000)), Period: ptr(uint64(50000)), Cpus: "0"},
+		Pids:    &specs.LinuxPids{Limit: ptr(int64(-1))},
+		Unified: map[string]string{"pids.max": "x"},
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, f := range files {
+		if got := read(t, m, f); got != before[f] {
+			t.Errorf("%s: %q, want %q", f, got, before[f])
+		}
+	}
+}
