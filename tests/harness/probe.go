@@ -130,12 +130,23 @@ func openFDs(dir string) map[int]string {
 			continue
 		}
 		link, err := os.Readlink(filepath.Join(dir, entry.Name()))
-		if err != nil || strings.HasSuffix(link, "/fd") || strings.Contains(link, "[eventpoll]") || strings.Contains(link, "[eventfd]") {
+		if err != nil || strings.HasSuffix(link, "/fd") || GoRuntimeFD(link) {
 			continue
 		}
 		fds[n] = link
 	}
 	return fds
+}
+
+// GoRuntimeFD says that a descriptor is one the Go runtime of a program opens for
+// itself: its poller, and the cgroup files it takes GOMAXPROCS from (since Go 1.25).
+func GoRuntimeFD(link string) bool {
+	for _, name := range []string{"[eventpoll]", "[eventfd]", "/cpu.cfs_quota_us", "/cpu.cfs_period_us", "/cpu.max", "/mountinfo"} {
+		if strings.HasSuffix(link, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func slurp(path string) string {

@@ -496,6 +496,7 @@ func TestBadCalls(t *testing.T) {
 			case "preserve-fds":
 				y.PeerFails("crun", "1.8.1 ignores it and creates the container")
 			case "preserve-fds closed":
+				y.PeerFails("crun", "1.8.1 does not look at times")
 				y.PeerFails("runc", "1.1.5 looks for them in a process that has descriptors of its own there")
 			}
 			r := x.Do(args...)

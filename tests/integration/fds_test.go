@@ -81,7 +81,7 @@ func hostFDs(x *Test, pid int) map[int]string {
 		x.Must(err)
 		link, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, entry.Name()))
 		x.Must(err)
-		if !strings.Contains(link, "[eventpoll]") && !strings.Contains(link, "[eventfd]") {
+		if !GoRuntimeFD(link) {
 			fds[n] = link
 		}
 	}

@@ -343,6 +343,10 @@ func TestMaskedAndReadonlyPaths(t *testing.T) {
 	x.Code(r, 0)
 	var tried Tried
 	x.JSON(r.Stdout, &tried)
+	if x.Rootless && tried["write:/proc/sys/kernel/hostname"] == "EACCES" {
+		// The file's mode is looked at first.
+		tried["write:/proc/sys/kernel/hostname"] = "EROFS"
+	}
 	Same(x, "tried", tried, Tried{
 		"read:/secret/file": "empty", "list:/secret/dir": "empty", "create:/secret/dir/x": "EROFS", "write:/fixed/file": "EROFS",
 		"read:/fixed/file": "ok", "read:/secret/other": "ok", "write:/proc/sys/kernel/hostname": "EROFS",

@@ -133,6 +133,7 @@ func TestConcurrentVerbs(t *testing.T) {
 // delete; a create that was waiting for its caller does not hang.
 func TestCallerDies(t *testing.T) {
 	x := New(t)
+	x.PeerFails("crun", "1.8.1 leaves its cgroups at times")
 	p := x.RunCmd(x.Bundle(Args("/bin/probe", "pause"))).Start()
 	x.Until("ready", func() bool { return strings.Contains(p.Out(), "ready") })
 	p.Signal(syscall.SIGKILL)
