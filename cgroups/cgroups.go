@@ -23,8 +23,6 @@ type Config struct {
 	UserNS bool
 	// Resources are the limits; nil: none but the default device rules.
 	Resources *specs.LinuxResources
-	// Devices are linux.devices, which the device rules allow in addition.
-	Devices []specs.LinuxDevice
 	// Annotations are those of config.json (org.systemd.property.*).
 	Annotations map[string]string
 }
@@ -44,9 +42,6 @@ type Record struct {
 	// DeviceRules are those an update has set; nil: those of config.json are in
 	// force. The kernel cannot list them all.
 	DeviceRules []specs.LinuxDeviceCgroup `json:"deviceRules,omitempty"`
-	// Devices are linux.devices, from config.json: whoever loads a Manager to set
-	// device rules fills them in.
-	Devices []specs.LinuxDevice `json:"-"`
 }
 
 // Join holds the open file descriptors a process needs to enter a cgroup without

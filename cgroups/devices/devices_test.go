@@ -28,30 +28,16 @@ func TestRulesRefused(t *testing.T) {
 		{spec(true, "c", 1, 1, ""), "devices[0].access"},
 		{spec(true, "c", 1, 1, "r\nb"), "devices[0].access"},
 	} {
-		_, err := Rules([]specs.LinuxDeviceCgroup{c.rule}, nil)
+		_, err := Rules([]specs.LinuxDeviceCgroup{c.rule})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v", c.rule, err)
 		}
 	}
 }
 
-func TestRulesNodes(t *testing.T) {
-	nodes := []specs.LinuxDevice{{Type: "b", Major: 8, Minor: 1}, {Type: "u", Major: 9, Minor: 1}, {Type: "p"}}
-	rules, err := Rules([]specs.LinuxDeviceCgroup{{Access: "rwm"}, spec(false, "b", 8, 1, "w")}, nodes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if allowed(rules, 'b', 8, 1, Read) {
-		t.Error("a node that a rule denies by name is allowed")
-	}
-	if !allowed(rules, 'c', 9, 1, all) {
-		t.Error("a node of linux.devices is denied")
-	}
-}
-
 // Whoever allows everything has said what the holes are: no default fills them.
 func TestRulesAllowAll(t *testing.T) {
-	rules, err := Rules([]specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}, spec(false, "c", 10, 200, "rwm")}, nil)
+	rules, err := Rules([]specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}, spec(false, "c", 10, 200, "rwm")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +65,7 @@ func TestLines(t *testing.T) {
 		{"no overlap, no hole", []specs.LinuxDeviceCgroup{spec(true, "c", 7, -1, "r"), spec(false, "c", 7, 1, "w")}, "-a +c 7:* r", ""},
 		{"all but", []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}, spec(false, "c", 1, 1, "rwm")}, "+a -c 1:1 rwm", ""},
 	} {
-		rules, err := Rules(c.rules, nil)
+		rules, err := Rules(c.rules)
 		if err != nil {
 			t.Fatal(err)
 		}

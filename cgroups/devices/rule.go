@@ -125,11 +125,11 @@ func parse(i int, d *specs.LinuxDeviceCgroup) (Rule, error) {
 	return r, nil
 }
 
-// Rules returns the rules of config.json in their order, behind them the nodes of
-// linux.devices that no rule denies by name, and the devices every container may
-// use. The last match wins; what nothing matches is denied.
-func Rules(config []specs.LinuxDeviceCgroup, nodes []specs.LinuxDevice) ([]Rule, error) {
-	rules := make([]Rule, 0, len(config)+len(nodes)+len(defaults))
+// Rules returns the rules of config.json in their order, and behind them the devices
+// every container may use. The last match wins; what nothing matches is denied. A
+// node in linux.devices allows nothing by itself.
+func Rules(config []specs.LinuxDeviceCgroup) ([]Rule, error) {
+	rules := make([]Rule, 0, len(config)+len(defaults))
 	allow := false // what the rules say of a device none of them names
 	for i := range config {
 		r, err := parse(i, &config[i])
@@ -145,34 +145,7 @@ func Rules(config []specs.LinuxDeviceCgroup, nodes []specs.LinuxDevice) ([]Rule,
 		// Nothing needs to be added to "everything but …", and the holes are wanted.
 		return rules, nil
 	}
-	for i := range nodes {
-		if r, ok := nodeRule(&nodes[i]); ok && !denied(rules, r) {
-			rules = append(rules, r)
-		}
-	}
 	return append(rules, defaults[:]...), nil
-}
-
-func nodeRule(n *specs.LinuxDevice) (Rule, bool) {
-	r := Rule{Type: 'c', Major: n.Major, Minor: n.Minor, Access: all, Allow: true}
-	switch n.Type {
-	case "c", "u":
-	case "b":
-		r.Type = 'b'
-	default:
-		return r, false // a fifo is no device
-	}
-	return r, n.Major >= 0 && n.Minor >= 0
-}
-
-// denied says that the last rule naming exactly this device denies it.
-func denied(rules []Rule, dev Rule) bool {
-	for i := len(rules) - 1; i >= 0; i-- {
-		if rules[i].same(dev) {
-			return !rules[i].Allow
-		}
-	}
-	return false
 }
 
 // defaults are what runc allows every container: mknod of anything, which is

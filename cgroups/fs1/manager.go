@@ -58,7 +58,7 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 
 // Load takes up the cgroup that a state file describes. It touches nothing.
 func Load(rec cgroups.Record) *Manager {
-	m := &Manager{cfg: cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless, Devices: rec.Devices}}
+	m := &Manager{cfg: cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless}}
 	byPath := make(map[string]*group, len(rec.Paths))
 	for name, p := range rec.Paths {
 		if g := byPath[p]; g != nil {

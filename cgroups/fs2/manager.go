@@ -56,7 +56,7 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 // Load takes up the cgroup that a state file describes. It touches nothing.
 func Load(rec cgroups.Record) *Manager {
 	return &Manager{
-		cfg:  cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless, Devices: rec.Devices},
+		cfg:  cgroups.Config{Driver: rec.Driver, Rootless: rec.Rootless},
 		path: rec.Paths[""], none: rec.Paths[""] == "",
 	}
 }

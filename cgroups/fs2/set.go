@@ -79,7 +79,7 @@ func (m *Manager) setDevices(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if r != nil {
 		config = r.Devices
 	}
-	rules, err := devices.Rules(config, m.cfg.Devices)
+	rules, err := devices.Rules(config)
 	if err != nil {
 		return err
 	}

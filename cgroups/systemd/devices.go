@@ -19,12 +19,12 @@ type allow struct {
 // deviceProperties say what fs1 and fs2 enforce, or on v1 a daemon-reload would
 // open the cgroup. systemd has a list of what is allowed; rules that are no such
 // list leave the unit open and to fs1 and fs2.
-func deviceProperties(r *specs.LinuxResources, nodes []specs.LinuxDevice, version int) (list, error) {
+func deviceProperties(r *specs.LinuxResources, version int) (list, error) {
 	var config []specs.LinuxDeviceCgroup
 	if r != nil {
 		config = r.Devices
 	}
-	rules, err := devices.Rules(config, nodes)
+	rules, err := devices.Rules(config)
 	if err != nil {
 		return nil, err
 	}

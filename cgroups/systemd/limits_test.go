@@ -164,7 +164,7 @@ func TestDeviceProperties(t *testing.T) {
 		{"hole", []specs.LinuxDeviceCgroup{deny, rule(true, "c", 7, -1, "rw"), rule(false, "c", 7, 1, "w")}, "auto", nil, "char-7"},
 		{"a minor of all majors", []specs.LinuxDeviceCgroup{deny, rule(true, "c", -1, 5, "rw")}, "auto", nil, "char-*"},
 	} {
-		props, err := deviceProperties(&specs.LinuxResources{Devices: c.rules}, nil, 252)
+		props, err := deviceProperties(&specs.LinuxResources{Devices: c.rules}, 252)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,6 @@ func newFiles(cfg cgroups.Config, l *cgroups.Layout) (files, error) {
 // Load takes up the scope that a state file describes. It touches nothing.
 func Load(rec cgroups.Record) *Manager {
 	m := &Manager{unit: rec.Unit, ours: true, bus: bus{user: userManager()}}
-	m.cfg.Devices = rec.Devices
 	if _, m.v2 = rec.Paths[""]; m.v2 {
 		m.files = fs2.Load(rec)
 	} else {
@@ -149,7 +148,7 @@ func (m *Manager) properties(pid int) (list, error) {
 		p.set("BlockIOAccounting", true)
 	}
 	if !m.bus.user {
-		dev, err := deviceProperties(m.cfg.Resources, m.cfg.Devices, m.version)
+		dev, err := deviceProperties(m.cfg.Resources, m.version)
 		if err != nil {
 			return nil, err
 		}
@@ -236,7 +235,7 @@ func (m *Manager) changes(r *specs.LinuxResources) (list, error) {
 	if len(r.Devices) == 0 || m.bus.user {
 		return props, nil
 	}
-	dev, err := deviceProperties(r, m.cfg.Devices, m.version)
+	dev, err := deviceProperties(r, m.version)
 	if err != nil {
 		return nil, err
 	}
