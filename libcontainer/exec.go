@@ -184,7 +184,7 @@ func addCaps(p *specs.Process, caps []string) {
 
 // execPlan turns the process into the plan of its init stage.
 func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document, o *ExecOptions) (*wire.Plan, error) {
-	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux, KeepGroups: specconv.KeepGroups(doc.Annotations)}
+	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux, Annotations: doc.Annotations}
 	if doc.Linux != nil {
 		opts.UIDMappings, opts.GIDMappings = idMaps(doc.Linux.UIDMappings), idMaps(doc.Linux.GIDMappings)
 		opts.NoSetgroups = noSetgroups(c.state)

@@ -7,6 +7,8 @@ import (
 
 // Annotations that change what berth does. crun's keep their names and meaning.
 const (
+	// KeepGroups leaves processes the supplementary groups of berth's caller: how a file
+	// system that a group owns stays reachable without root.
 	annotationKeepGroups   = "run.oci.keep_original_groups"
 	annotationHooksStdout  = "run.oci.hooks.stdout"
 	annotationHooksStderr  = "run.oci.hooks.stderr"
@@ -14,7 +16,7 @@ const (
 	// FailUnknownSyscall refuses seccomp profiles with names libseccomp does not know.
 	annotationFailUnknownSyscall = "run.oci.seccomp_fail_unknown_syscall"
 	annotationPidfdReceiver      = "run.oci.pidfd_receiver"
-	// AnnotationLandlock holds a Landlock ruleset as JSON, see landlock.go.
+	// Landlock holds a Landlock ruleset as JSON, see landlock.go.
 	annotationLandlock = "io.berth.landlock"
 )
 
@@ -74,10 +76,6 @@ func (c *converter) annotatedPath(name string) string {
 	}
 	return path
 }
-
-// KeepGroups tells whether processes keep the supplementary groups of berth's
-// caller: how a file system that a group owns stays reachable without root.
-func KeepGroups(annotations map[string]string) bool { return isSet(annotations, annotationKeepGroups) }
 
 // FailUnknownSyscall tells whether a seccomp profile may only name system calls
 // that libseccomp knows.

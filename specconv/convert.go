@@ -148,7 +148,7 @@ func (c *converter) process() {
 	c.plan.Terminal.Width, c.plan.Terminal.Height = ConsoleSize(p)
 	pc := processConverter{findings: &c.findings, path: "process", opts: ProcessOptions{
 		Linux: c.linux, UIDMappings: c.uids, GIDMappings: c.gids, NoSetgroups: c.plan.NoSetgroups,
-		KeepGroups: KeepGroups(c.doc.Annotations),
+		Annotations: c.doc.Annotations,
 	}}
 	c.plan.Process = pc.convert(p)
 }

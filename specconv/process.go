@@ -27,8 +27,8 @@ type ProcessOptions struct {
 	UIDMappings, GIDMappings []configs.IDMap
 	// NoSetgroups says that supplementary groups cannot be set (Plan.NoSetgroups).
 	NoSetgroups bool
-	// KeepGroups leaves the process those of berth's caller.
-	KeepGroups bool
+	// Annotations are the container's: some are about its processes.
+	Annotations map[string]string
 }
 
 // ConvertProcess converts a process alone, for exec. The strings are warnings;
@@ -75,6 +75,7 @@ func (c *processConverter) convert(p *specs.Process) wire.Process {
 	w.Scheduler = c.scheduler(p.Scheduler)
 	w.IOPriority = c.ioPriority(p.IOPriority)
 	c.affinity(&w, p.ExecCPUAffinity)
+	w.Landlock = c.landlock(c.opts.Annotations[annotationLandlock])
 	if l := c.opts.Linux; l != nil {
 		w.Personality, w.MemoryPolicy = c.personality(l.Personality), c.memoryPolicy(l.MemoryPolicy)
 	}
@@ -132,7 +133,8 @@ func (c *processConverter) env(list []string) []string {
 // user converts the ids, which must exist in the container's user namespace.
 func (c *processConverter) user(w *wire.Process, u *specs.User) {
 	w.UID, w.GID, w.Groups = u.UID, u.GID, u.AdditionalGids
-	w.SetGroups = !c.opts.NoSetgroups && !c.opts.KeepGroups
+	keep := isSet(c.opts.Annotations, annotationKeepGroups)
+	w.SetGroups = !c.opts.NoSetgroups && !keep
 	w.Umask = defaultUmask
 	if u.Umask != nil {
 		w.Umask = int(*u.Umask)
@@ -148,10 +150,10 @@ func (c *processConverter) user(w *wire.Process, u *specs.User) {
 	for i, gid := range u.AdditionalGids {
 		c.id(at("user.additionalGids", i), "gid", gid, c.opts.GIDMappings)
 	}
-	if c.opts.KeepGroups && len(u.AdditionalGids) > 0 {
+	if keep && len(u.AdditionalGids) > 0 {
 		c.warn("%s.user.additionalGids: ignored, annotation %s keeps those of the caller", c.path, annotationKeepGroups)
 	}
-	if c.opts.NoSetgroups && !c.opts.KeepGroups && len(u.AdditionalGids) > 0 {
+	if c.opts.NoSetgroups && !keep && len(u.AdditionalGids) > 0 {
 		c.fault("%s.user.additionalGids: cannot be set by an ordinary user without a range of group ids", c.path)
 	}
 }

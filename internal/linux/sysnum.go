@@ -13,4 +13,8 @@ const (
 	sysOpenat2         = 437
 	sysPidfdGetfd      = 438
 	sysMountSetattr    = 442
+
+	sysLandlockCreateRuleset = 444
+	sysLandlockAddRule       = 445
+	sysLandlockRestrictSelf  = 446
 )

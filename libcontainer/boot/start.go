@@ -81,6 +81,9 @@ func (s *stage) exec() error {
 		return linux.Wrap("reset timer slack", err)
 	}
 	creds.Umask(p)
+	if err := creds.Landlock(p, s.warn); err != nil {
+		return err
+	}
 	var listener *linux.Listener
 	if p.SeccompNotify {
 		listener = s.passListener()

@@ -68,8 +68,8 @@ func bounded() (uint64, error) {
 // thread has them; names of what cannot be granted go to warn. Call it after
 // Bounding and User.
 //
-// When a seccomp filter is to be loaded and no_new_privs is not wanted, the
-// thread keeps CAP_SYS_ADMIN besides, because seccomp(2) asks for it and the
+// When a seccomp filter or a Landlock ruleset is to be loaded and no_new_privs is
+// not wanted, the thread keeps CAP_SYS_ADMIN besides, because both ask for it and the
 // filter is to come last, so that it need not allow any of berth's own calls.
 // CAP_SYS_NICE stays for a scheduler that is set after the hooks, and then goes
 // (SchedulingAfterHooks); with or without no_new_privs, so that hooks may keep it
@@ -104,7 +104,7 @@ func Capabilities(p *wire.Process, warn func(string)) error {
 	missing(warn, lacking&^warned(want.Bounding, lacking))
 
 	var extra uint64
-	if len(p.SeccompFilter) > 0 && !p.NoNewPrivs {
+	if (len(p.SeccompFilter) > 0 || p.Landlock != nil) && !p.NoNewPrivs {
 		extra = 1 << linux.CapSysAdmin & have
 	}
 	if p.Scheduler != nil && p.Scheduler.AfterHooks {

@@ -16,6 +16,7 @@
 //	NoNewPrivs     before the filter: it gives the right to load one
 //	Umask, Chdir   as the container's user
 //	LookPath       as the container's user, below the new cwd
+//	Landlock       after all files are open, before the filter may forbid it
 //	LoadAndExec    limits, affinity, seccomp, execve
 //
 // Runs: stage 2, one locked thread, inside all namespaces. RaiseRlimits also

@@ -58,6 +58,26 @@ func (c *codec) process(p *Process) {
 	opt(c, &p.Personality, num[uint64])
 	opt(c, &p.MemoryPolicy, (*codec).memoryPolicy)
 	c.bytes(&p.FinalAffinity)
+	opt(c, &p.Landlock, (*codec).landlock)
+}
+
+func (c *codec) landlock(l *Landlock) {
+	num(c, &l.FS)
+	num(c, &l.Net)
+	num(c, &l.Scoped)
+	list(c, &l.Paths, (*codec).landlockPath)
+	list(c, &l.Ports, (*codec).landlockPort)
+	c.boolean(&l.Strict)
+}
+
+func (c *codec) landlockPath(p *LandlockPath) {
+	c.str(&p.Path)
+	num(c, &p.Access)
+}
+
+func (c *codec) landlockPort(p *LandlockPort) {
+	num(c, &p.Port)
+	num(c, &p.Access)
 }
 
 func (c *codec) capabilities(s *Capabilities) {

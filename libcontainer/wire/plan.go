@@ -79,6 +79,8 @@ type Process struct {
 	// Personality is the argument of personality(2).
 	Personality  *uint64
 	MemoryPolicy *MemoryPolicy
+	// Landlock restricts the workload; nil: nothing does.
+	Landlock *Landlock
 	// FinalAffinity is a CPU mask for sched_setaffinity(2), set right before execve.
 	FinalAffinity []byte
 }
@@ -111,6 +113,28 @@ type Scheduler struct {
 type MemoryPolicy struct {
 	Mode  int
 	Nodes []byte // bit mask, little endian longs
+}
+
+// Landlock is a ruleset of landlock(7).
+type Landlock struct {
+	// FS, Net and Scoped are what is forbidden unless a rule allows it.
+	FS, Net, Scoped uint64
+	Paths           []LandlockPath
+	Ports           []LandlockPort
+	// Strict makes it an error that the kernel does not know an access right, or that
+	// a path does not exist; otherwise both are left out with a warning.
+	Strict bool
+}
+
+// LandlockPath allows Access at and below a path of the container.
+type LandlockPath struct {
+	Path   string
+	Access uint64
+}
+
+// LandlockPort allows Access to a TCP port.
+type LandlockPort struct {
+	Port, Access uint64
 }
 
 // Terminal describes the controlling terminal of the workload.
