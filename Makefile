@@ -92,10 +92,15 @@ deps: ## Install what build, demo, tests and lint need (Debian and Ubuntu, root)
 check-build:
 	@CGO_ENABLED=$(CGO_ENABLED) tests/setup/deps --check build
 
+.PHONY: man
+man: build ## Write the manual pages of every command into bin/man
+	$(BIN) man bin/man
+
 .PHONY: install
-install: ## Install bin/berth below PREFIX (/usr/local)
+install: ## Install bin/berth and its manual below PREFIX (/usr/local)
 	@test -x $(BIN) || { echo '$(BIN) does not exist: run make first' >&2; exit 1; }
 	install -D -m 0755 $(BIN) '$(DESTDIR)$(PREFIX)/bin/berth'
+	$(BIN) man '$(DESTDIR)$(PREFIX)/share/man/man8'
 
 .PHONY: clean
 clean: ## Remove what make built

@@ -164,6 +164,9 @@ func TestHelp(t *testing.T) {
 		t.Errorf("without arguments: %+v", none)
 	}
 	for _, cmd := range (&berth{}).commands() {
+		if cmd.Hidden {
+			continue
+		}
 		if !strings.Contains(app.stdout, "\n   "+cmd.Name+" ") {
 			t.Errorf("--help does not list %s", cmd.Name)
 		}

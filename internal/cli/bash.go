@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// bashCompletion finds the command among the words before the cursor, then offers
+// values, flags, subcommands or containers.
+func bashCompletion(root *node) string {
+	var b strings.Builder
+	b.WriteString("# bash completion of berth\n")
+	b.WriteString("_berth_containers() {\n\tlocal globals=()\n\t[[ -n $1 ]] && globals=(--root \"$1\")\n" +
+		"\tberth \"${globals[@]}\" list -q 2>/dev/null\n}\n\n")
+	b.WriteString("_berth() {\n" +
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= root= i args=0\n" +
+		"\tCOMPREPLY=()\n" +
+		"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n" +
+		"\t\tcase \"$verb ${COMP_WORDS[i]}\" in\n")
+	fmt.Fprintf(&b, "\t\t' --root' | ' -r') root=${COMP_WORDS[++i]} ;;\n")
+	b.WriteString("\t\t" + strings.Join(bashValueFlags(root, ""), " | ") + ") ((i++)) ;;\n")
+	for _, c := range commands(root) {
+		if list := bashValueFlags(&c, c.name); len(list) > 0 {
+			b.WriteString("\t\t" + strings.Join(list, " | ") + ") ((i++)) ;;\n")
+		}
+	}
+	b.WriteString("\t\t*' -'*) ;;\n")
+	for _, c := range commands(root) {
+		// "mounts add" is found when "mounts" is the verb and "add" the word.
+		fmt.Fprintf(&b, "\t\t%s) verb=%s ;;\n", quote(bashPrefix(c.name)), quote(c.name))
+	}
+	b.WriteString("\t\t*) ((args++)) ;;\n\t\tesac\n\tdone\n")
+	writeBashValues(&b, root)
+	b.WriteString("\tlocal words=\n\tcase $verb in\n")
+	writeBashWords(&b, "", root)
+	for _, c := range commands(root) {
+		writeBashWords(&b, c.name, &c)
+	}
+	b.WriteString("\tesac\n" +
+		"\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n" +
+		"}\n\ncomplete -F _berth berth\n")
+	return b.String()
+}
+
+// commands are all nodes below the root, parents first.
+func commands(root *node) []node {
+	var list []node
+	for _, c := range root.subs {
+		list = append(append(list, c), commands(&c)...)
+	}
+	return list
+}
+
+// bashPrefix is what "$verb $word" is when word ends the command's name.
+func bashPrefix(name string) string {
+	if i := strings.LastIndexByte(name, ' '); i >= 0 {
+		return name
+	}
+	return " " + name
+}
+
+// bashValueFlags are the flags whose next word is their value.
+func bashValueFlags(n *node, verb string) []string {
+	var list []string
+	for _, o := range n.flags {
+		if o.value == "" {
+			continue
+		}
+		for _, name := range o.dashed() {
+			if verb == "" && slices.Contains([]string{"--root", "-r"}, name) {
+				continue
+			}
+			list = append(list, quote(verb+" "+name))
+		}
+	}
+	return list
+}
+
+func writeBashValues(b *strings.Builder, root *node) {
+	b.WriteString("\tcase \"$verb $prev\" in\n")
+	write := func(verb string, n *node) {
+		for _, o := range n.flags {
+			if o.value == "" {
+				continue
+			}
+			reply := "return"
+			switch {
+			case o.choices() != nil:
+				reply = "COMPREPLY=($(compgen -W " + quote(strings.Join(o.choices(), " ")) + " -- \"$cur\")); return"
+			case o.files() == "dir":
+				reply = "COMPREPLY=($(compgen -d -- \"$cur\")); return"
+			case o.files() == "file":
+				reply = "COMPREPLY=($(compgen -f -- \"$cur\")); return"
+			}
+			var names []string
+			for _, name := range o.dashed() {
+				names = append(names, quote(verb+" "+name))
+			}
+			fmt.Fprintf(b, "\t%s) %s ;;\n", strings.Join(names, " | "), reply)
+		}
+	}
+	write("", root)
+	for _, c := range commands(root) {
+		write(c.name, &c)
+	}
+	b.WriteString("\tesac\n")
+}
+
+func writeBashWords(b *strings.Builder, verb string, n *node) {
+	var flags, subs []string
+	for _, o := range n.flags {
+		flags = append(flags, o.dashed()...)
+	}
+	for _, s := range n.subs {
+		subs = append(subs, s.name[strings.LastIndexByte(s.name, ' ')+1:])
+	}
+	fmt.Fprintf(b, "\t%s)\n\t\tif [[ $cur == -* ]]; then words=%s\n", quote(verb), quote(strings.Join(flags, " ")))
+	switch {
+	case len(subs) > 0:
+		fmt.Fprintf(b, "\t\telse words=%s\n", quote(strings.Join(subs, " ")))
+	case n.takesContainer():
+		b.WriteString("\t\telif ((args == 0)); then words=$(_berth_containers \"$root\")\n")
+	case verb == "completion":
+		b.WriteString("\t\telse words='bash zsh fish'\n")
+	}
+	b.WriteString("\t\tfi ;;\n")
+}
