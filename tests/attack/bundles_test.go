@@ -16,7 +16,7 @@ import (
 
 // victim makes a directory of the host with a few things worth attacking and
 // returns it with its fingerprint.
-func victim(x *Test) (dir, print string) {
+func victim(x *Test) (dir, before string) {
 	x.Helper()
 	dir = x.Mkdir("victim")
 	for _, name := range []string{"ptmx", "null", "console", "fd", "secret"} {

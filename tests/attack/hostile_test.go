@@ -132,14 +132,14 @@ func TestMountRace(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		real, fake := filepath.Join(volume, "real"), filepath.Join(volume, "fake")
+		there, fake := filepath.Join(volume, "real"), filepath.Join(volume, "fake")
 		for {
 			select {
 			case <-stop:
 				return
 			default:
 				// Fails only when the runtime put something there at this moment.
-				_ = unix.Renameat2(unix.AT_FDCWD, real, unix.AT_FDCWD, fake, unix.RENAME_EXCHANGE)
+				_ = unix.Renameat2(unix.AT_FDCWD, there, unix.AT_FDCWD, fake, unix.RENAME_EXCHANGE)
 			}
 		}
 	}()

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -213,7 +214,8 @@ func errnoName(err error) string {
 	if err == nil {
 		return "ok"
 	}
-	if errno, ok := err.(syscall.Errno); ok {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
 		return unix.ErrnoName(errno)
 	}
 	return err.Error()
@@ -273,9 +275,6 @@ func attempt(words []string) error {
 		entries, err := os.ReadDir(arg(1))
 		if err == nil && len(entries) == 0 {
 			return fmt.Errorf("empty")
-		}
-		if pathErr, ok := err.(*os.PathError); ok {
-			return pathErr.Err
 		}
 		return err
 	case "mknod": // path, type (c, b), major, minor

@@ -108,8 +108,8 @@ func (c *Cmd) Start() *Proc {
 	if cmd.Dir == "" {
 		cmd.Dir = x.Dir
 	}
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "BERTH_TEST_ID="+x.ID)
-	cmd.Env = append(append(cmd.Env, x.Env...), c.Env...)
+	env = append(env, "PATH="+os.Getenv("PATH"), "BERTH_TEST_ID="+x.ID)
+	cmd.Env = append(append(env, x.Env...), c.Env...)
 	x.mutex.Lock()
 	n := len(x.procs)
 	x.procs = append(x.procs, p)

@@ -65,11 +65,11 @@ func TestTinyMemory(t *testing.T) {
 	}
 	// The sum: at most 512 KiB of the limit for the init stage.
 	c := x.Create(x.BundleFor(x.ID, limited(specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: Ptr(int64(1 << 20))}})))
-	max, err := strconv.Atoi(x.CgroupFile(c.Pid, "memory", "memory.max_usage_in_bytes", ""))
+	most, err := strconv.Atoi(x.CgroupFile(c.Pid, "memory", "memory.max_usage_in_bytes", ""))
 	x.Must(err)
-	x.Logf("the init stage used %d KiB", max>>10)
-	if IsBerth() && max > 512<<10 {
-		x.Errorf("the init stage used %d bytes of the limit", max)
+	x.Logf("the init stage used %d KiB", most>>10)
+	if IsBerth() && most > 512<<10 {
+		x.Errorf("the init stage used %d bytes of the limit", most)
 	}
 }
 

@@ -18,14 +18,6 @@ var nsFiles = map[specs.LinuxNamespaceType]string{
 	specs.UTSNamespace: "uts", specs.UserNamespace: "user", specs.CgroupNamespace: "cgroup", specs.TimeNamespace: "time",
 }
 
-func allNamespaces(s *specs.Spec) {
-	for _, kind := range []specs.LinuxNamespaceType{
-		specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.CgroupNamespace,
-	} {
-		With(kind, "")(s)
-	}
-}
-
 // mapped gives the container a new user namespace with a range of host ids.
 func mapped(s *specs.Spec) {
 	With(specs.UserNamespace, "")(s)

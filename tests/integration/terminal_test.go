@@ -23,9 +23,9 @@ func consoleSize(rows, cols uint) Edit {
 func probeTty(x *Test, p *Pty) TtyReport {
 	x.Helper()
 	p.WaitFor("}")
-	text := p.Text()
+	_, text, _ := strings.Cut(p.Text(), "{")
 	var r TtyReport
-	x.JSON(strings.TrimSpace(text[strings.Index(text, "{"):]), &r)
+	x.JSON("{"+strings.TrimSpace(text), &r)
 	return r
 }
 
