@@ -48,6 +48,10 @@ test: ## Install what the tests need, run all of them (without root: those that 
 	@$(MAKE) --no-print-directory build
 	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' $(SUITE)
 
+.PHONY: docs
+docs: ## Make docs/spec-coverage.md anew from tests/arch/spec.txt
+	@$(GO) test ./tests/arch -run TestSpecCoverage -count=1 -update
+
 .PHONY: unit
 unit: build ## Run the unit tests alone
 	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' unit arch

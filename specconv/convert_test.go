@@ -440,7 +440,11 @@ func TestWarnings(t *testing.T) {
 		specs.Mount{Destination: "/b", Source: "data", Options: []string{"bind", "size=1k"}})
 	doc.Process.Capabilities.Bounding = append(doc.Process.Capabilities.Bounding, "CAP_FLY", "sys_admin")
 	doc.Process.Capabilities.Ambient = []string{"CAP_KILL"}
-	doc.Windows = json.RawMessage(`{}`)
+	doc.Process.CommandLine, doc.Process.User.Username = "cmd", "name"
+	kernel := int64(1 << 20)
+	doc.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Kernel: &kernel}}
+	empty := json.RawMessage(`{}`)
+	doc.Windows, doc.Solaris, doc.VM, doc.ZOS, doc.FreeBSD = empty, empty, empty, empty, empty
 	cfg, err := Convert(doc, Options{ID: "c1", Bundle: bundle(t)})
 	if err != nil {
 		t.Fatal(err)
@@ -448,9 +452,16 @@ func TestWarnings(t *testing.T) {
 	want := []string{
 		`mounts[7].destination "rel" is not absolute: taken as relative to / (deprecated)`,
 		`mounts[8].options: "size=1k" ignored, a bind mount takes no file system options`,
+		`process.commandLine: ignored, it is for Windows`,
+		`process.user.username: ignored, it is for Windows`,
 		`process.capabilities.bounding: unknown capability "CAP_FLY" ignored`,
 		`process.capabilities.ambient: CAP_KILL ignored, not in inheritable`,
+		`linux.resources.memory.kernel: ignored, the kernel has given up such limits (v5.16)`,
+		`solaris: section ignored, it is not for Linux containers`,
 		`windows: section ignored, it is not for Linux containers`,
+		`vm: section ignored, it is not for Linux containers`,
+		`zos: section ignored, it is not for Linux containers`,
+		`freebsd: section ignored, it is not for Linux containers`,
 	}
 	if !slices.Equal(cfg.Warnings, want) {
 		t.Errorf("got  %q\nwant %q", cfg.Warnings, want)

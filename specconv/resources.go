@@ -23,6 +23,9 @@ func (c *converter) resources() {
 	if m := r.Memory; m != nil && m.Limit != nil && m.Swap != nil && *m.Limit > 0 && *m.Swap > 0 && *m.Swap < *m.Limit {
 		c.fault("linux.resources.memory.swap: %d is less than the limit %d, it counts memory and swap", *m.Swap, *m.Limit)
 	}
+	if m := r.Memory; m != nil && m.Kernel != nil { //nolint:staticcheck // deprecated, and so still to be told of
+		c.warn("linux.resources.memory.kernel: ignored, the kernel has given up such limits (v5.16)")
+	}
 	if cpu := r.CPU; cpu != nil {
 		c.cpuList("cpus", cpu.Cpus)
 		c.cpuList("mems", cpu.Mems)

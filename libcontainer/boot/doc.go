@@ -7,7 +7,7 @@
 // initialised (docs/architecture.md, "Early dispatch"): hence neither it nor
 // anything it imports may use os, fmt or x/sys/unix.
 //
-// Runs: stage 2, one goroutine on the process's main thread, inside all
-// namespaces. The thread is the only one that matters: it alone enters the
+// Runs: stage 2, one goroutine on the process's main thread (a second one only for
+// a seccomp listener, see passListener), inside all namespaces. The thread is the only one that matters: it alone enters the
 // cgroups, takes the credentials and loads the filter, and execve ends the others.
 package boot
