@@ -192,6 +192,7 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 	if err != nil || len(props) == 0 {
 		return err
 	}
+	exact := m.exact(r)
 	if !m.v2 && len(r.Devices) > 0 {
 		// On v1 systemd denies everything first; nobody may be in the way of that.
 		thaw, err := m.hold()
@@ -203,7 +204,24 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 	if err := m.bus.set(m.unit, props); err != nil {
 		return err
 	}
-	return m.files.Set(r)
+	return m.files.Set(exact)
+}
+
+// exact completes half a bandwidth with what the files have before systemd rounds it.
+func (m *Manager) exact(r *specs.LinuxResources) *specs.LinuxResources {
+	c := r.CPU
+	if c == nil || (value(c.Quota) == 0) == (value(c.Period) == 0) {
+		return r
+	}
+	whole, cpu := *r, *c
+	have := m.bandwidth()
+	if value(c.Quota) == 0 {
+		cpu.Quota = have.Quota
+	} else {
+		cpu.Period = have.Period
+	}
+	whole.CPU = &cpu
+	return &whole
 }
 
 // hold freezes the container unless it is frozen; the function it returns undoes that.
@@ -249,7 +267,7 @@ func (m *Manager) changedLimits(r *specs.LinuxResources) (list, error) {
 	if !m.v2 {
 		var have specs.LinuxCPU
 		if c := r.CPU; c != nil && (value(c.Quota) == 0) != (value(c.Period) == 0) {
-			have = m.bandwidth1()
+			have = m.bandwidth()
 		}
 		return properties1(r, have, m.version), nil
 	}
@@ -294,20 +312,36 @@ func (m *Manager) present(limits []limit) ([]limit, error) {
 	return now, nil
 }
 
-// bandwidth1 reads the quota and the period of cgroup v1.
-func (m *Manager) bandwidth1() specs.LinuxCPU {
+// bandwidth reads the quota, -1 for none, and the period; what cannot be read is
+// left out: the driver of the files has refused to set it then.
+func (m *Manager) bandwidth() specs.LinuxCPU {
 	var c specs.LinuxCPU
-	d, err := cgfile.Open(m.files.Record().Paths["cpu"])
+	paths := m.files.Record().Paths
+	dir, quota, period := paths["cpu"], "cpu.cfs_quota_us", "cpu.cfs_period_us"
+	if m.v2 {
+		dir, quota, period = paths[""], "cpu.max", ""
+	}
+	d, err := cgfile.Open(dir)
 	if err != nil {
-		return c // the files had no place for it either, and Set said so
+		return c
 	}
 	defer d.Close()
-	if text, err := d.Read("cpu.cfs_quota_us"); err == nil {
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			c.Quota = &n
-		}
+	text, err := d.Read(quota)
+	if err != nil {
+		return c
 	}
-	if n, err := d.ReadUint("cpu.cfs_period_us"); err == nil {
+	if m.v2 {
+		text, period, _ = strings.Cut(text, " ")
+	} else if period, err = d.Read(period); err != nil {
+		return c
+	}
+	if text == "max" {
+		text = "-1"
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		c.Quota = &n
+	}
+	if n, err := strconv.ParseUint(period, 10, 64); err == nil {
 		c.Period = &n
 	}
 	return c
