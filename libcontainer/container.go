@@ -91,6 +91,11 @@ func needsSeal(userns, visible bool, p *wire.Process) bool {
 	if userns {
 		return visible
 	}
+	return holds(p, unix.CAP_SYS_ADMIN)
+}
+
+// holds tells whether a workload may have a capability.
+func holds(p *wire.Process, capability int) bool {
 	c := p.Capabilities
-	return c != nil && (c.Bounding|c.Permitted)&(1<<unix.CAP_SYS_ADMIN) != 0
+	return c != nil && (c.Bounding|c.Permitted)&(1<<capability) != 0
 }

@@ -225,6 +225,7 @@ func newState(cfg *configs.Config, rec cgroups.Record) *state.State {
 		s.UserNS = s.UserNS || ns.Type == unix.CLONE_NEWUSER
 		s.PrivatePIDNS = s.PrivatePIDNS || ns.Type == unix.CLONE_NEWPID && ns.Path == ""
 	}
+	s.Traces = !s.UserNS && holds(&cfg.Plan.Process, unix.CAP_SYS_PTRACE)
 	return s
 }
 

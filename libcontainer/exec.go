@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"berth/cgroups"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/launch"
 	"berth/libcontainer/state"
@@ -242,17 +243,23 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		return nil, err
 	}
 	defer init.close()
-	child, err := launch.Start(launch.Options{
-		Plan:        plan,
-		Target:      &launch.Target{PID: c.state.PID, Pidfd: init.pidfd},
-		Cgroup:      join,
-		AddToCgroup: m.Add,
-		Affinity:    affinity,
-		Joined:      c.state.IntelRdt.Join,
-		Listener:    -1,
-		Console:     term.console,
-		Sealed:      needsSeal(c.state.UserNS, true, &plan.Process),
-	})
+	o := launch.Options{
+		Plan:     plan,
+		Target:   &launch.Target{PID: c.state.PID, Pidfd: init.pidfd},
+		Cgroup:   join,
+		Affinity: affinity,
+		Joined:   c.state.IntelRdt.Join,
+		Listener: -1,
+		Console:  term.console,
+		Sealed:   needsSeal(c.state.UserNS, true, &plan.Process),
+	}
+	if len(sub) == 0 {
+		// systemd or another engine inside may have made the container's cgroup an
+		// inner node: then the process goes where init is.
+		o.OtherCgroup = func() (*cgroups.Join, error) { return m.OpenJoinWith(c.state.PID) }
+		o.AddToCgroup = m.Add
+	}
+	child, err := launch.Start(o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package nsenter
 
-import "syscall"
+import (
+	"slices"
+	"syscall"
+)
 
 // stepJoinBase and above are joins: the rest indexes program.names.
 const stepJoinBase Step = 100
@@ -11,22 +14,24 @@ type program struct {
 	args  uintptr // struct clone_args of the first clone; 0: use clone(2)
 	flags uintptr
 	names []string
+	// report is the fd that the child reports over.
+	report int
 }
 
 // newProgram writes the child's operations. gate is the pipe over which the parent
 // lets it go on.
-func newProgram(o *Options, gate [2]int) (*program, error) {
+func newProgram(o *Options, report, gate [2]int) (*program, error) {
 	size := 4096
 	for _, list := range [][]string{o.Args, o.Env} {
 		for _, s := range list {
 			size += len(s) + 17
 		}
 	}
-	a, err := newArena(32+len(o.HostJoins)+len(o.UserJoins)+len(o.Inherit), size)
+	a, err := newArena(40+len(o.HostJoins)+len(o.UserJoins)+2*len(o.Inherit)+len(o.Tasks), size)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{arena: a}
+	p := &program{arena: a, report: report[1]}
 	// Only the parent holds the end that writes: its death is end of file here.
 	p.call(StepFork, syscall.SYS_CLOSE, uintptr(gate[1]))
 	if o.twoStage() {
@@ -84,6 +89,9 @@ func (p *program) enter(o *Options, gate int) {
 		first, second = second, first
 	}
 	p.firstClone(0, first)
+	for _, fd := range o.Tasks {
+		p.call(StepCgroup, syscall.SYS_WRITE, uintptr(fd), p.str("0"), 1)
+	}
 	for _, j := range o.HostJoins {
 		p.join(j)
 	}
@@ -103,6 +111,7 @@ func (p *program) enter(o *Options, gate int) {
 		p.call(StepUnshareTime, syscall.SYS_UNSHARE, newTime)
 		p.ask(eventOffsets, StepOffsets, gate)
 	}
+	p.closeOthers(o, gate)
 	flags := o.New&^(newUser|newTime) | cloneParent
 	op := operation{kind: opClone, step: uintptr(StepClone)}
 	if haveClone3() {
@@ -113,6 +122,29 @@ func (p *program) enter(o *Options, gate int) {
 		op.args[1] = flags
 	}
 	p.add(op)
+}
+
+// closeOthers closes what the child does not need before it exists: in a pid
+// namespace with others it can be seen from its first moment, and a container that
+// holds CAP_SYS_PTRACE in the host's user namespace may open what it has open
+// (CVE-2016-9962; tests/attack, TestSnoopDescriptorsOfExec).
+func (p *program) closeOthers(o *Options, gate int) {
+	keep := append([]int{gate, p.report, o.ExeFD}, o.Inherit...)
+	slices.Sort(keep)
+	next := 3 + o.Preserve
+	for _, fd := range keep {
+		if fd > next {
+			p.closeRange(next, uintptr(fd-1))
+		}
+		next = max(next, fd+1)
+	}
+	p.closeRange(next, 1<<32-1)
+}
+
+// closeRange is close_range(2). Kernels before v5.9 do without: there the fds go
+// with execve, a moment later.
+func (p *program) closeRange(first int, last uintptr) {
+	p.add(operation{kind: opOptional, step: uintptr(StepInherit), nr: sysCloseRange, args: [6]uintptr{uintptr(first), last}})
 }
 
 // joinsCgroup says that stage 1 enters a cgroup namespace.

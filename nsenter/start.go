@@ -40,8 +40,13 @@ type Options struct {
 	ExeFD int
 	Args  []string
 	Env   []string
-	// Inherit are close-on-exec fds the binary keeps.
-	Inherit []int
+	// Inherit are close-on-exec fds the binary keeps; Preserve is how many from 3 on
+	// it has from berth's caller.
+	Inherit  []int
+	Preserve int
+	// Tasks are v1 `tasks` files that stage 1 joins before it lets the child into a
+	// pid namespace where others see it (only with JoinsPID).
+	Tasks []int
 }
 
 // Error is a system call of the child that failed.
@@ -101,7 +106,7 @@ func start(o *Options) (pid int, err error) {
 	}
 	defer func() { _ = syscall.Close(gate[1]) }()
 
-	p, err := newProgram(o, gate)
+	p, err := newProgram(o, report, gate)
 	if err != nil {
 		_, _ = syscall.Close(report[1]), syscall.Close(gate[0])
 		return -1, err

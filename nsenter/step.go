@@ -6,6 +6,7 @@ type Step uintptr
 // The steps in the order in which they may come.
 const (
 	StepFork Step = iota
+	StepCgroup
 	StepJoin
 	StepUnshareUser
 	StepMaps
@@ -22,6 +23,8 @@ func (s Step) String() string {
 	switch s {
 	case StepFork:
 		return "clone into new namespaces"
+	case StepCgroup:
+		return "join cgroup"
 	case StepJoin:
 		return "join namespace"
 	case StepUnshareUser:

@@ -2,7 +2,10 @@ package nsenter
 
 // System calls that package syscall does not name; since v5.1 numbers are the same
 // on every architecture.
-const sysClone3 = 435
+const (
+	sysClone3     = 435
+	sysCloseRange = 436
+)
 
 // Namespace kinds and clone flags (clone(2), namespaces(7)).
 const (

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -30,9 +29,11 @@ type Options struct {
 	// IDMapMounts are bind mounts to open with mapped owners.
 	IDMapMounts []configs.IDMapMount
 
-	// Cgroup is how the child enters its cgroup; AddToCgroup moves it in by pid where
-	// that way is refused. Both nil: it stays in the caller's.
-	Cgroup      *cgroups.Join
+	// Cgroup is how the child enters its cgroup; nil: it stays in the caller's.
+	Cgroup *cgroups.Join
+	// OtherCgroup, when set, opens the v2 cgroup to enter if Cgroup takes no processes,
+	// and AddToCgroup moves the child by pid if the caller may not.
+	OtherCgroup func() (*cgroups.Join, error)
 	AddToCgroup func(pid int) error
 
 	// Affinity is the CPU mask the child starts with; nil: the caller's.
@@ -50,6 +51,10 @@ type Options struct {
 	// CAP_SYS_ADMIN in the host's user namespace, and where processes of the same
 	// user namespace can see the init stage, which the copy hides itself from.
 	Sealed bool
+	// Snooped says that the container may look into the init stage of an exec: its
+	// cgroups are joined while it cannot be seen yet, so that it has no fd of theirs
+	// by then. The init stage's own memory is then charged to the container.
+	Snooped bool
 }
 
 // Target is a process whose namespaces an exec joins. Pidfd is -1 before v5.3.
@@ -143,6 +148,10 @@ func (c *Child) fork(o Options, exe, sock int) error {
 		return err
 	}
 	defer closeMounts()
+	if o.Snooped && o.Cgroup != nil && n.JoinsPID {
+		n.Tasks, o.Cgroup = o.Cgroup.Tasks, &cgroups.Join{Dir: o.Cgroup.Dir}
+	}
+	n.Preserve = o.Plan.PreserveFDs
 	n.Inherit = append(n.Inherit, o.planFDs()...)
 	return c.forkInto(n, o)
 }
@@ -176,41 +185,6 @@ func (o *Options) planFDs() []int {
 		fds = append(fds, o.Cgroup.Tasks...)
 	}
 	return fds
-}
-
-// forkInto starts the child in its v2 cgroup. Kernels before v5.7 and threaded
-// cgroups refuse that; then the pid is written to cgroup.procs, which waits for an
-// RCU grace period.
-func (c *Child) forkInto(n nsenter.Options, o Options) (err error) {
-	if o.Cgroup == nil || o.Cgroup.Dir < 0 {
-		c.PID, err = startOn(o.Affinity, n)
-		return err
-	}
-	n.CgroupFD = o.Cgroup.Dir
-	c.PID, err = startOn(o.Affinity, n)
-	if !refusesCgroup(err) {
-		return err
-	}
-	n.CgroupFD = -1
-	if c.PID, err = startOn(o.Affinity, n); err != nil {
-		return err
-	}
-	return o.AddToCgroup(c.PID)
-}
-
-// refusesCgroup tells whether CLONE_INTO_CGROUP itself may have failed. EINVAL,
-// ENOSYS and E2BIG come from old kernels, EOPNOTSUPP and EBUSY from threaded
-// cgroups and such that may hold no process, EACCES and EPERM from delegation.
-func refusesCgroup(err error) bool {
-	var e *nsenter.Error
-	if !errors.As(err, &e) || (e.Step != nsenter.StepFork && e.Step != nsenter.StepClone) {
-		return false
-	}
-	switch e.Errno {
-	case unix.EINVAL, unix.ENOSYS, unix.E2BIG, unix.EOPNOTSUPP, unix.EBUSY, unix.EACCES, unix.EPERM:
-		return true
-	}
-	return false
 }
 
 // configure does what only the parent can for the waiting child, and sends the plan.

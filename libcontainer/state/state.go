@@ -43,6 +43,9 @@ type State struct {
 	// Namespaces are the CLONE_NEW* types the container does not share with the
 	// process that created it; exec joins them.
 	Namespaces uint64 `json:"namespaces"`
+	// Traces says that the container's processes may look into any process they see
+	// (CAP_SYS_PTRACE in the host's user namespace).
+	Traces bool `json:"traces,omitempty"`
 	// UserNS says that the container lives in a user namespace other than its creator's.
 	UserNS bool `json:"userNamespace,omitempty"`
 	// NetDevices are physical network devices that get their old names back once the

@@ -1,0 +1,81 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"berth/nsenter"
+
+	"golang.org/x/sys/unix"
+)
+
+// forkInto starts the child in its v2 cgroup. Kernels before v5.7 refuse that, and so
+// does delegation; then the pid is written to cgroup.procs, which waits for an RCU
+// grace period.
+func (c *Child) forkInto(n nsenter.Options, o Options) (err error) {
+	if o.Cgroup == nil || o.Cgroup.Dir < 0 {
+		c.PID, err = startOn(o.Affinity, n)
+		return err
+	}
+	err = o.enter(func(dir int) (err error) {
+		n.CgroupFD = dir
+		c.PID, err = startOn(o.Affinity, n)
+		return err
+	})
+	if !refusesCgroup(err) {
+		return err
+	}
+	n.CgroupFD = -1
+	if c.PID, err = startOn(o.Affinity, n); err != nil {
+		return err
+	}
+	err = o.enter(func(dir int) error { return addPid(dir, c.PID) })
+	if o.AddToCgroup != nil && (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)) {
+		return o.AddToCgroup(c.PID)
+	}
+	return err
+}
+
+// enter tries the cgroup, and OtherCgroup if that one takes no processes: it gives
+// controllers to its children (EBUSY), or is part of no domain (EOPNOTSUPP).
+func (o *Options) enter(try func(dir int) error) error {
+	err := try(o.Cgroup.Dir)
+	if o.OtherCgroup == nil || !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EOPNOTSUPP) {
+		return err
+	}
+	j, e := o.OtherCgroup()
+	if e != nil {
+		return fmt.Errorf("%w; %w", err, e)
+	}
+	defer unix.Close(j.Dir)
+	return try(j.Dir)
+}
+
+// addPid moves a process into the v2 cgroup dir.
+func addPid(dir, pid int) error {
+	fd, err := unix.Openat(dir, "cgroup.procs", unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err == nil {
+		_, err = unix.Write(fd, strconv.AppendInt(nil, int64(pid), 10))
+		unix.Close(fd)
+	}
+	if err != nil {
+		return fmt.Errorf("move process %d into its cgroup: %w", pid, err)
+	}
+	return nil
+}
+
+// refusesCgroup tells whether CLONE_INTO_CGROUP itself may have failed. EINVAL,
+// ENOSYS and E2BIG come from old kernels, EOPNOTSUPP and EBUSY from cgroups that may
+// hold no process, EACCES and EPERM from delegation.
+func refusesCgroup(err error) bool {
+	var e *nsenter.Error
+	if !errors.As(err, &e) || (e.Step != nsenter.StepFork && e.Step != nsenter.StepClone) {
+		return false
+	}
+	switch e.Errno {
+	case unix.EINVAL, unix.ENOSYS, unix.E2BIG, unix.EOPNOTSUPP, unix.EBUSY, unix.EACCES, unix.EPERM:
+		return true
+	}
+	return false
+}
