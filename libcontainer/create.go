@@ -111,6 +111,10 @@ type buildOptions struct {
 	console int
 	// listen makes the init stage wait on the start socket.
 	listen bool
+	// ephemeral makes a layer for what the container writes, on a tmpfs or below
+	// layerDir.
+	ephemeral bool
+	layerDir  string
 }
 
 // build makes the container up to the point where it waits to be started.
@@ -150,6 +154,9 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	if err := c.planRdt(); err != nil {
 		return nil, err
 	}
+	if err := c.planLayer(b); err != nil {
+		return nil, err
+	}
 	if err := c.dir.SaveConfig(doc.Data); err != nil {
 		return nil, err
 	}
@@ -157,6 +164,9 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 		return nil, err
 	}
 	if err := offerNotify(c.dir, cfg); err != nil {
+		return nil, err
+	}
+	if err := c.makeLayer(&undo); err != nil {
 		return nil, err
 	}
 	undo.Add(func() { rt.logError(c.mgr.Destroy()) })

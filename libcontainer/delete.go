@@ -146,6 +146,9 @@ func (c *opened) destroy() error {
 	if err := giveNamesBack(c.state.NetDevices); err != nil {
 		c.rt.Log.Warn(err.Error())
 	}
+	if err := c.removeLayer(); err != nil {
+		c.rt.Log.Warn(err.Error())
+	}
 	if err := c.poststop(); err != nil {
 		// The spec: log a warning, the rest of the hooks and of the deletion go on.
 		c.rt.Log.Warn(err.Error())

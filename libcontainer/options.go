@@ -46,6 +46,10 @@ type RunOptions struct {
 	// Keep leaves the container's state after it ended.
 	Keep        bool
 	NoSubreaper bool
+	// Ephemeral lets the container write into a layer over its root file system that
+	// is thrown away with it: a tmpfs, or a new directory below EphemeralDir.
+	Ephemeral    bool
+	EphemeralDir string
 }
 
 // ExecOptions are the flags of exec. Process, when set, is the whole process and

@@ -41,7 +41,9 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		defer fg.Stop()
 	}
 
-	c, err := rt.build(o.CreateOptions, cfg, doc, buildOptions{console: term.console})
+	c, err := rt.build(o.CreateOptions, cfg, doc, buildOptions{
+		console: term.console, ephemeral: o.Ephemeral, layerDir: o.EphemeralDir,
+	})
 	if err != nil {
 		return -1, err
 	}

@@ -13,9 +13,11 @@ func (b *berth) run() *cli.Command {
 		ArgsUsage: argContainer,
 		Description: "Exits with the status of the container's process, 128+N if signal N killed it.\n" +
 			"With --detach it returns at once and the container stays.\n\n" +
-			"   berth run --bundle /bundles/web web",
+			"   berth run --bundle /bundles/web web\n" +
+			"   berth run --ephemeral try        # the bundle stays as it is",
 		Flags: append(createFlags(),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, DisableDefaultText: true, Usage: "return when the container runs"},
+			&cli.GenericFlag{Name: "ephemeral", Value: &optionalValue{}, Usage: "throw away what the container writes to its root file system; it goes to memory, or with `[=DIR]` below that"},
 			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "do not delete the container at its end"},
 		),
 		Action: func(c *cli.Context) error {
@@ -23,11 +25,14 @@ func (b *berth) run() *cli.Command {
 			if err != nil {
 				return err
 			}
+			layer, _ := c.Generic("ephemeral").(*optionalValue) // its flag has no other
 			return ended(b.rt.Run(libcontainer.RunOptions{
 				CreateOptions: create,
 				Detach:        c.Bool("detach"),
 				Keep:          c.Bool("keep"),
 				NoSubreaper:   c.Bool("no-subreaper"),
+				Ephemeral:     layer.given,
+				EphemeralDir:  layer.value,
 			}))
 		},
 	}

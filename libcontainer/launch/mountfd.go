@@ -35,6 +35,15 @@ func openMounts(o *Options) (closeAll func(), err error) {
 	if !o.Plan.UserNS || unix.Geteuid() != 0 {
 		return closeAll, nil
 	}
+	if l := o.Plan.Rootfs.Layer; l != nil && l.Path != "" {
+		fd, err := unix.OpenTree(unix.AT_FDCWD, l.Path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW)
+		if err != nil {
+			closeAll()
+			return nil, fmt.Errorf("open %s: %w", l.Path, err)
+		}
+		l.FD = fd
+		fds = append(fds, fd)
+	}
 	for i := range mounts {
 		m := &mounts[i]
 		if !m.Bind || m.FD >= 0 || m.Source == "" {

@@ -180,6 +180,9 @@ func (o *Options) planFDs() []int {
 			fds = append(fds, fd)
 		}
 	}
+	if l := o.Plan.Rootfs.Layer; l != nil && l.FD >= 0 {
+		fds = append(fds, l.FD)
+	}
 	if o.Cgroup != nil {
 		o.Plan.CgroupTasks = o.Cgroup.Tasks
 		fds = append(fds, o.Cgroup.Tasks...)

@@ -67,6 +67,11 @@ func (r *Root) build() error {
 	if err := isolate(r.plan.Propagation); err != nil {
 		return err
 	}
+	if r.plan.Layer != nil {
+		if err := r.addLayer(); err != nil {
+			return linux.Wrap("throw-away layer over "+r.plan.Path, err)
+		}
+	}
 	if err := r.bindSelf(); err != nil {
 		return err
 	}

@@ -48,6 +48,9 @@ type State struct {
 	Traces bool `json:"traces,omitempty"`
 	// UserNS says that the container lives in a user namespace other than its creator's.
 	UserNS bool `json:"userNamespace,omitempty"`
+	// Layer is the directory that takes what the container writes (run
+	// --ephemeral=DIR), removed with it; empty: none.
+	Layer string `json:"layer,omitempty"`
 	// NetDevices are physical network devices that get their old names back once the
 	// kernel has returned them.
 	NetDevices []NetDevice `json:"netDevices,omitempty"`

@@ -138,6 +138,7 @@ func (c *codec) rootfs(r *Rootfs) {
 	list(c, &r.MaskedPaths, str)
 	list(c, &r.ReadonlyPaths, str)
 	c.str(&r.MountLabel)
+	opt(c, &r.Layer, (*codec).layer)
 	c.str(&r.MountContext)
 }
 
@@ -164,6 +165,11 @@ func (c *codec) mount(m *Mount) {
 	list(c, &m.CgroupV1, (*codec).cgroupHierarchy)
 	c.str(&m.CgroupV2)
 	c.boolean(&m.SkipLabel)
+}
+
+func (c *codec) layer(l *Layer) {
+	c.str(&l.Path)
+	num(c, &l.FD)
 }
 
 func (c *codec) cgroupHierarchy(h *CgroupHierarchy) {

@@ -186,8 +186,19 @@ type Rootfs struct {
 	ReadonlyPaths []string
 	// MountLabel is the SELinux context of new mounts.
 	MountLabel string
+	// Layer, when set, takes what the container writes in the place of Path.
+	Layer *Layer
 	// MountContext is the mount option for it; empty: "context".
 	MountContext string
+}
+
+// Layer is a throw-away upper layer of an overlay over the root directory.
+type Layer struct {
+	// Path is an empty directory for it; empty: a tmpfs of its own.
+	Path string
+	// FD is an inherited fd of a detached mount of Path, where the init stage may not
+	// reach that; -1: none.
+	FD int
 }
 
 // Mount is one entry of mounts, in the order of the config.
