@@ -442,7 +442,7 @@ func TestWarnings(t *testing.T) {
 	doc.Process.Capabilities.Ambient = []string{"CAP_KILL"}
 	doc.Process.CommandLine, doc.Process.User.Username = "cmd", "name"
 	kernel := int64(1 << 20)
-	doc.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Kernel: &kernel}}
+	doc.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Kernel: &kernel}} //nolint:staticcheck // deprecated, and to be told of
 	empty := json.RawMessage(`{}`)
 	doc.Windows, doc.Solaris, doc.VM, doc.ZOS, doc.FreeBSD = empty, empty, empty, empty, empty
 	cfg, err := Convert(doc, Options{ID: "c1", Bundle: bundle(t)})

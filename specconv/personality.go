@@ -3,7 +3,7 @@ package specconv
 import "github.com/opencontainers/runtime-spec/specs-go"
 
 // personality converts linux.personality into the argument of personality(2).
-func (c *findings) personality(p *specs.LinuxPersonality) *uint64 {
+func (f *findings) personality(p *specs.LinuxPersonality) *uint64 {
 	if p == nil {
 		return nil
 	}
@@ -13,12 +13,12 @@ func (c *findings) personality(p *specs.LinuxPersonality) *uint64 {
 	case specs.PerLinux32:
 		value = 0x0008
 	default:
-		c.fault("linux.personality.domain: %q is not one of LINUX, LINUX32", p.Domain)
+		f.fault("linux.personality.domain: %q is not one of LINUX, LINUX32", p.Domain)
 	}
 	for i, flag := range p.Flags {
 		bit := personalityFlag(flag)
 		if bit == 0 {
-			c.fault("linux.personality.flags[%d]: %q is not a flag of personality(2)", i, flag)
+			f.fault("linux.personality.flags[%d]: %q is not a flag of personality(2)", i, flag)
 		}
 		value |= bit
 	}
