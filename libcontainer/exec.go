@@ -251,7 +251,8 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		Joined:   c.state.IntelRdt.Join,
 		Listener: -1,
 		Console:  term.console,
-		Sealed:   needsSeal(c.state.UserNS, true, &plan.Process),
+		Sealed:   c.state.Traces || needsSeal(c.state.UserNS, true, &plan.Process),
+		Snooped:  c.state.Traces,
 	}
 	if len(sub) == 0 {
 		// systemd or another engine inside may have made the container's cgroup an
