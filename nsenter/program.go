@@ -1,9 +1,6 @@
 package nsenter
 
-import (
-	"slices"
-	"syscall"
-)
+import "syscall"
 
 // stepJoinBase and above are joins: the rest indexes program.names.
 const stepJoinBase Step = 100
@@ -130,15 +127,29 @@ func (p *program) enter(o *Options, gate int) {
 // (CVE-2016-9962; tests/attack, TestSnoopDescriptorsOfExec).
 func (p *program) closeOthers(o *Options, gate int) {
 	keep := append([]int{gate, p.report, o.ExeFD}, o.Inherit...)
-	slices.Sort(keep)
 	next := 3 + o.Preserve
-	for _, fd := range keep {
+	for {
+		fd := lowest(keep, next)
+		if fd < 0 {
+			break
+		}
 		if fd > next {
 			p.closeRange(next, uintptr(fd-1))
 		}
-		next = max(next, fd+1)
+		next = fd + 1
 	}
 	p.closeRange(next, 1<<32-1)
+}
+
+// lowest returns the lowest of fds that is at least from; -1: none.
+func lowest(fds []int, from int) int {
+	found := -1
+	for _, fd := range fds {
+		if fd >= from && (found < 0 || fd < found) {
+			found = fd
+		}
+	}
+	return found
 }
 
 // closeRange is close_range(2). Kernels before v5.9 do without: there the fds go
