@@ -19,8 +19,11 @@ type Config struct {
 	// nothing was asked of it.
 	Rootless bool
 	// UserNS says that the container has a user namespace of its own (device
-	// rules cannot be written from it; delegation applies).
+	// rules cannot be written from it).
 	UserNS bool
+	// Owner is the host uid that may make cgroups below the container's, on v2; 0:
+	// nobody but the host's root.
+	Owner int
 	// Resources are the limits; nil: none but the default device rules.
 	Resources *specs.LinuxResources
 	// Annotations are those of config.json (org.systemd.property.*).
@@ -64,6 +67,10 @@ type Manager interface {
 	// OpenJoin opens what a process needs to enter the cgroup, or its child sub
 	// (exec --cgroup: "" for the container's own, or controller → path on v1, "" → path on v2).
 	OpenJoin(sub map[string]string) (*Join, error)
+	// OpenJoinWith opens the cgroup that process pid of the container is in, which on
+	// v2 may lie below the container's: one that gives controllers to its children
+	// takes no process itself (EBUSY; cgroups(7), no internal processes).
+	OpenJoinWith(pid int) (*Join, error)
 	// Add moves a process in by writing its pid: the slow way, which waits for an
 	// RCU grace period; for processes that cannot enter by themselves.
 	Add(pid int) error

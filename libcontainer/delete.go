@@ -137,7 +137,15 @@ func (c *opened) destroy() error {
 	if err != nil {
 		return err
 	}
-	if err := m.Destroy(); err != nil && !noCgroup(err) {
+	err = m.Destroy()
+	if errors.Is(err, syscall.EBUSY) {
+		// Init has gone with its pid namespace: somebody outside put a process here.
+		if _, err := c.killCgroup(); err != nil {
+			return fmt.Errorf("delete %s: %w", c.state.ID, err)
+		}
+		err = m.Destroy()
+	}
+	if err != nil && !noCgroup(err) {
 		return fmt.Errorf("delete %s: %w", c.state.ID, err)
 	}
 	if err := c.state.IntelRdt.Remove(); err != nil {

@@ -43,6 +43,7 @@ var notCarriedOut = [...]string{
 	"run.oci.seccomp.plugins",
 	"run.oci.seccomp_bpf_data",
 	"run.oci.systemd.force_cgroup_v1",
+	"run.oci.systemd.subgroup",
 }
 
 // annotations converts those that have a meaning, but org.systemd.property.*,

@@ -161,6 +161,7 @@ func (c *converter) cgroup() {
 		Driver:      c.opts.CgroupDriver,
 		Rootless:    c.opts.Rootless || c.cfg.Rootless,
 		UserNS:      c.plan.UserNS,
+		Owner:       c.cgroupOwner(),
 		Resources:   c.linux.Resources,
 		Annotations: c.doc.Annotations,
 	}

@@ -108,6 +108,17 @@ func writeFD(fd int, data string) error {
 	}
 }
 
+// Chown gives the control file name, or d itself as ".", to a user; its group stays.
+func (d *Dir) Chown(name string, uid int) error {
+	if strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("cgroup file %q: not a file name", name)
+	}
+	if err := unix.Fchownat(d.fd, name, uid, -1, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &fs.PathError{Op: "chown", Path: path.Join(d.Path, name), Err: err}
+	}
+	return nil
+}
+
 // Exists tells whether the control file name is there.
 func (d *Dir) Exists(name string) bool {
 	return unix.Faccessat(d.fd, name, unix.F_OK, 0) == nil

@@ -34,6 +34,34 @@ func RemoveAll(paths []string) error {
 	}
 }
 
+// RemoveUnified removes a v2 cgroup with all below it, as RemoveAll does, but is
+// told when the last process has left instead of asking again and again.
+func RemoveUnified(p string) error {
+	end := time.Now().Add(removeBound)
+	for wait := 100 * time.Microsecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		err := remove(p)
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
+			return err
+		}
+		if !awaitEmpty(p, time.Until(end)) {
+			continue
+		}
+		// Nobody is in it, and yet it was busy: with one who is still on the way out.
+		time.Sleep(wait)
+	}
+}
+
+// awaitEmpty waits until a cgroup has no processes; an error is for remove to meet.
+func awaitEmpty(p string, bound time.Duration) bool {
+	d, err := Open(p)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	empty, err := d.Await("populated", 0, bound)
+	return empty && err == nil
+}
+
 // remove removes one cgroup with all below it.
 func remove(p string) error {
 	parent, err := Open(path.Dir(p))

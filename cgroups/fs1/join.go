@@ -35,6 +35,9 @@ func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
 	return j, nil
 }
 
+// OpenJoinWith opens what OpenJoin does: on v1 any cgroup takes processes.
+func (m *Manager) OpenJoinWith(int) (*cgroups.Join, error) { return m.OpenJoin(nil) }
+
 // sub is the wanted path below the container's cgroup in this hierarchy.
 func (g *group) sub(subs map[string]string) string {
 	for name, p := range subs {

@@ -19,13 +19,15 @@ func (m *Manager) Adopt() error {
 		return err
 	}
 	m.fresh = true
-	if m.lacks() == nil {
-		return nil
+	if m.lacks() != nil {
+		if err := m.delegate(root); err != nil {
+			return err
+		}
+		if err := m.lacks(); err != nil {
+			return err
+		}
 	}
-	if err := m.delegate(root); err != nil {
-		return err
-	}
-	return m.lacks()
+	return m.handOver(m.dir)
 }
 
 // lacks names a controller that the resources need and the cgroup does not have.

@@ -61,7 +61,10 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 	if err != nil {
 		return err
 	}
-	return check(m.cfg.Resources, strings.Fields(available), "in "+m.path)
+	if err := check(m.cfg.Resources, strings.Fields(available), "in "+m.path); err != nil {
+		return err
+	}
+	return m.handOver(m.dir)
 }
 
 // empty refuses a cgroup that is in use: limits would hit those processes, and

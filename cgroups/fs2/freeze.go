@@ -3,12 +3,7 @@ package fs2
 import (
 	"errors"
 	"fmt"
-	"path"
 	"time"
-
-	"berth/cgroups/cgfile"
-
-	"golang.org/x/sys/unix"
 )
 
 // eventBound is how long processes may take to stop or to die.
@@ -30,7 +25,7 @@ func (m *Manager) Freeze(frozen bool) error {
 	if !frozen {
 		return nil // no process has to do anything to be thawed
 	}
-	done, err := await(d, "frozen", 1, eventBound)
+	done, err := d.Await("frozen", 1, eventBound)
 	if err == nil && !done {
 		err = fmt.Errorf("freeze %s: processes have not stopped after %v", m.path, eventBound)
 	}
@@ -56,34 +51,4 @@ func (m *Manager) Frozen() (bool, error) {
 		return false, nil
 	}
 	return false, err
-}
-
-// await waits until key of cgroup.events has the value want; the kernel reports
-// each change of the file by POLLPRI.
-func await(d *cgfile.Dir, key string, want uint64, bound time.Duration) (bool, error) {
-	fd, err := d.OpenFile("cgroup.events", unix.O_RDONLY)
-	if err != nil {
-		return false, fmt.Errorf("open %s: %w", path.Join(d.Path, "cgroup.events"), err)
-	}
-	defer func() { _ = unix.Close(fd) }() // only read from
-	end := time.Now().Add(bound)
-	buf := make([]byte, 256)
-	for {
-		// Reading through the polled fd is what re-arms the event.
-		n, err := unix.Pread(fd, buf, 0)
-		if err != nil {
-			return false, fmt.Errorf("read %s: %w", path.Join(d.Path, "cgroup.events"), err)
-		}
-		if v, ok := cgfile.Key(string(buf[:n]), key); ok && v == want {
-			return true, nil
-		}
-		left := time.Until(end)
-		if left <= 0 {
-			return false, nil
-		}
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
-		if _, err := unix.Poll(p, int(left.Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
-			return false, fmt.Errorf("poll %s: %w", path.Join(d.Path, "cgroup.events"), err)
-		}
-	}
 }

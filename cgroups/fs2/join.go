@@ -28,6 +28,22 @@ func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
 	return &cgroups.Join{Dir: d.Release()}, nil
 }
 
+// OpenJoinWith opens the cgroup a process is in; see cgroups.Manager.
+func (m *Manager) OpenJoinWith(pid int) (*cgroups.Join, error) {
+	if m.none {
+		return &cgroups.Join{Dir: -1}, nil
+	}
+	d, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.SubOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	return &cgroups.Join{Dir: s.Release()}, nil
+}
+
 // Add moves a process in by its pid; see cgroups.Manager.
 func (m *Manager) Add(pid int) error {
 	if m.none {

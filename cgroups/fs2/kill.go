@@ -1,7 +1,10 @@
 package fs2
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
@@ -21,6 +24,9 @@ func (m *Manager) Kill() error {
 	if err != nil {
 		return err
 	}
+	if pids, err := d.AllPids(); err == nil && slices.Contains(pids, os.Getpid()) {
+		return errors.New("kill cgroup: the caller itself is in it")
+	}
 	if err := d.Write("cgroup.kill", "1"); err != nil {
 		if gone(err) && !d.Exists("cgroup.procs") {
 			return nil
@@ -30,7 +36,7 @@ func (m *Manager) Kill() error {
 			_ = m.Freeze(frozen)
 		})
 	}
-	done, err := await(d, "populated", 0, eventBound)
+	done, err := d.Await("populated", 0, eventBound)
 	if gone(err) || err == nil && done {
 		return nil
 	}
@@ -78,5 +84,5 @@ func (m *Manager) Destroy() error {
 		return nil
 	}
 	m.closeDir()
-	return cgfile.RemoveAll([]string{m.path})
+	return cgfile.RemoveUnified(m.path)
 }

@@ -16,6 +16,8 @@ func (none) Set(*specs.LinuxResources) error { return nil }
 
 func (none) OpenJoin(map[string]string) (*cgroups.Join, error) { return &cgroups.Join{Dir: -1}, nil }
 
+func (none) OpenJoinWith(int) (*cgroups.Join, error) { return &cgroups.Join{Dir: -1}, nil }
+
 func (none) Add(int) error { return nil }
 
 func (none) Freeze(bool) error { return cgroups.ErrNoCgroup }
