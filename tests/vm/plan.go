@@ -36,17 +36,27 @@ var boots = []boot{
 	}},
 }
 
+// selectBoots takes names of boots and of modes; without any: all.
 func selectBoots(names []string) ([]boot, error) {
 	if len(names) == 0 {
 		return boots, nil
 	}
+	known := map[string]bool{}
 	var selected []boot
-	for _, name := range names {
-		i := slices.IndexFunc(boots, func(b boot) bool { return b.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no boot %q", name)
+	for _, b := range boots {
+		known[b.name] = true
+		modes := slices.DeleteFunc(slices.Clone(b.modes), func(m mode) bool {
+			known[m.name] = true
+			return !slices.Contains(names, b.name) && !slices.Contains(names, m.name)
+		})
+		if len(modes) > 0 {
+			selected = append(selected, boot{name: b.name, modes: modes})
 		}
-		selected = append(selected, boots[i])
+	}
+	for _, name := range names {
+		if !known[name] {
+			return nil, fmt.Errorf("no boot or mode is called %q", name)
+		}
 	}
 	return selected, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ type results struct {
 	passed, failed, skipped int
 	failures                []failure
 	reasons                 map[string]int // why tests were skipped
-	running                 []string       // tests that never ended
+	running                 []failure      // tests that never ended
 	outside                 string         // output that belongs to no test
 	log                     strings.Builder
 }
@@ -90,10 +91,9 @@ func (r *results) count(ctx context.Context, output *bytes.Buffer) error {
 			r.reasons[reason(said[e.Test])]++
 		}
 	}
-	for test := range running {
-		r.running = append(r.running, test)
+	for _, test := range slices.Sorted(maps.Keys(running)) {
+		r.running = append(r.running, failure{test, said[test]})
 	}
-	slices.Sort(r.running)
 	r.outside = said[""]
 	return nil
 }
@@ -125,12 +125,10 @@ func (r *results) print(w io.Writer) {
 	if !r.bad() {
 		return
 	}
-	if r.failed == 0 {
-		fmt.Fprintf(w, "FAIL  status %d, and no test failed\n%s", r.status, indent(r.outside))
+	for _, f := range r.running {
+		fmt.Fprintf(w, "FAIL  %s did not end\n%s", f.test, indent(f.output))
 	}
-	if len(r.running) > 0 {
-		fmt.Fprintf(w, "FAIL  not ended: %s\n", strings.Join(r.running, ", "))
-	}
+	fmt.Fprintf(w, "      status %d; outside of tests:\n%s", r.status, indent(r.outside))
 	fmt.Fprintf(w, "      log of the machine:\n%s", indent(r.log.String()))
 }
 
