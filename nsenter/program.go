@@ -79,13 +79,11 @@ func (p *program) direct(o *Options, gate int) {
 
 // enter is the way with two clones.
 func (p *program) enter(o *Options, gate int) {
-	first, second := -1, o.CgroupFD
-	if o.joinsCgroup() {
-		// From inside a cgroup namespace that does not hold the caller's cgroup the
-		// kernel lets nobody leave it: ENOENT on a mount with nsdelegate.
-		first, second = second, first
-	}
-	p.firstClone(0, first)
+	// Stage 1 enters the cgroup, and the child is born where it is. For the second
+	// clone it would be too late: the fd must be closed by then (closeOthers), and
+	// from inside a cgroup namespace that does not hold the caller's cgroup nobody
+	// gets out of that (ENOENT on a mount with nsdelegate).
+	p.firstClone(0, o.CgroupFD)
 	for _, fd := range o.Tasks {
 		p.call(StepCgroup, syscall.SYS_WRITE, uintptr(fd), p.str("0"), 1)
 	}
@@ -114,7 +112,7 @@ func (p *program) enter(o *Options, gate int) {
 	if haveClone3() {
 		// CLONE_PARENT makes the child the parent's own; its exit signal is then
 		// stage 1's and must be 0 here (clone(2)).
-		op.args[0] = p.cloneArgs(intoCgroupArgs(cloneArgs{flags: uint64(flags)}, second))
+		op.args[0] = p.cloneArgs(cloneArgs{flags: uint64(flags)})
 	} else {
 		op.args[1] = flags
 	}
@@ -156,20 +154,6 @@ func lowest(fds []int, from int) int {
 // with execve, a moment later.
 func (p *program) closeRange(first int, last uintptr) {
 	p.add(operation{kind: opOptional, step: uintptr(StepInherit), nr: sysCloseRange, args: [6]uintptr{uintptr(first), last}})
-}
-
-// joinsCgroup says that stage 1 enters a cgroup namespace.
-func (o *Options) joinsCgroup() bool {
-	flags := uintptr(0)
-	for _, list := range [][]Join{o.HostJoins, o.UserJoins} {
-		for _, j := range list {
-			flags |= j.Flags
-		}
-	}
-	if o.UserJoin != nil {
-		flags |= o.UserJoin.Flags
-	}
-	return flags&newCgroup != 0
 }
 
 func (p *program) firstClone(flags uintptr, cgroup int) {

@@ -11,7 +11,6 @@ const (
 const (
 	newTime     = 0x80
 	newMnt      = 0x00020000
-	newCgroup   = 0x02000000
 	newUTS      = 0x04000000
 	newIPC      = 0x08000000
 	newUser     = 0x10000000

@@ -115,7 +115,7 @@ func (m *Manager) Place(pid int) error {
 		return err
 	}
 	m.ours = true
-	if err := m.files.Adopt(); err != nil {
+	if err := m.Adopt(); err != nil {
 		return fmt.Errorf("systemd unit %s: %w", m.unit, err)
 	}
 	if err := m.files.Set(m.cfg.Resources); err != nil || m.v2 {
@@ -207,34 +207,33 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 	return m.files.Set(exact)
 }
 
-// exact completes half a bandwidth with what the files have before systemd rounds it.
+// exact adds the bandwidth that the files have to an update: systemd writes its
+// rounded one with whatever property is set.
 func (m *Manager) exact(r *specs.LinuxResources) *specs.LinuxResources {
-	c := r.CPU
-	if c == nil || (value(c.Quota) == 0) == (value(c.Period) == 0) {
+	have := m.bandwidth()
+	if value(have.Quota) <= 0 || have.Period == nil {
 		return r
 	}
-	whole, cpu := *r, *c
-	have := m.bandwidth()
-	if value(c.Quota) == 0 {
-		cpu.Quota = have.Quota
-	} else {
-		cpu.Period = have.Period
+	whole := *r
+	whole.CPU = &specs.LinuxCPU{}
+	if r.CPU != nil {
+		*whole.CPU = *r.CPU
 	}
-	whole.CPU = &cpu
+	whole.CPU.Quota, whole.CPU.Period = have.Quota, have.Period
 	return &whole
 }
 
 // hold freezes the container unless it is frozen; the function it returns undoes that.
 func (m *Manager) hold() (func(), error) {
-	if frozen, err := m.files.Frozen(); frozen || err != nil {
+	if frozen, err := m.Frozen(); frozen || err != nil {
 		return func() {}, err
 	}
-	if err := m.files.Freeze(true); err != nil {
+	if err := m.Freeze(true); err != nil {
 		return nil, err
 	}
 	return func() {
 		// A container that went away meanwhile has nothing to thaw.
-		_ = m.files.Freeze(false)
+		_ = m.Freeze(false)
 	}, nil
 }
 
@@ -258,9 +257,9 @@ func (m *Manager) changes(r *specs.LinuxResources) (list, error) {
 		return nil, err
 	}
 	// An empty list clears what the unit has; one that is not empty adds to it.
-	var clear list
-	clear.set("DeviceAllow", []allow{})
-	return append(append(props, clear...), dev...), nil
+	var none list
+	none.set("DeviceAllow", []allow{})
+	return append(append(props, none...), dev...), nil
 }
 
 func (m *Manager) changedLimits(r *specs.LinuxResources) (list, error) {

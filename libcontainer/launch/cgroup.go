@@ -76,6 +76,9 @@ func refusesCgroup(err error) bool {
 	switch e.Errno {
 	case unix.EINVAL, unix.ENOSYS, unix.E2BIG, unix.EOPNOTSUPP, unix.EBUSY, unix.EACCES, unix.EPERM:
 		return true
+	case unix.EAGAIN:
+		// Stage 1 has the last place below pids.max, which is the child's.
+		return e.Step == nsenter.StepClone
 	}
 	return false
 }

@@ -149,6 +149,9 @@ func TestSystemdUpdate(t *testing.T) {
 	x.OK("update", "--cpu-period", "30000", x.ID)
 	Equal(x, "quota", bandwidth(x, c), "20000 30000")
 	properties(x, scope(x.ID), map[string]string{"CPUQuotaPerSecUSec": "670ms", "CPUQuotaPeriodUSec": "30ms"})
+	// systemd writes all it knows with every change.
+	x.OK("update", "--pids-limit", "55", x.ID)
+	Equal(x, "quota after another change", bandwidth(x, c), "20000 30000")
 	x.OK("update", "--cpu-quota", "-1", "--pids-limit", "-1", x.ID)
 	properties(x, scope(x.ID), map[string]string{"CPUQuotaPerSecUSec": "infinity", "TasksMax": "infinity"})
 	Equal(x, "pids", read(x, c, pidsMax), "max")
