@@ -114,3 +114,24 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+func TestReadMounts(t *testing.T) {
+	for text, want := range map[string]string{
+		`[{"destination": "/x"}]`:     "",
+		`[]`:                          "f: an empty list of mounts",
+		`{"destination": "/x"}`:       "f:1:1: expected an array, found an object",
+		`[{"destination": 5}]`:        `f:1:18: [0].destination: expected a string, found a number`,
+		`[{"destination": "/x"}`:      "f:1:22: unexpected end of JSON input",
+		`[{"destination": "\u0000"}]`: `f:1:18: "[0].destination": a NUL byte is not allowed`,
+	} {
+		_, err := ReadMounts("f", strings.NewReader(text))
+		if got := ""; err != nil {
+			got = err.Error()
+			if got != want {
+				t.Errorf("%s: %q", text, got)
+			}
+		} else if want != "" {
+			t.Errorf("%s: no error", text)
+		}
+	}
+}

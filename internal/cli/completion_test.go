@@ -42,6 +42,8 @@ func TestBashCompletion(t *testing.T) {
 		"berth kill one ":                "",
 		"berth exec -e state -t ":        "one two",
 		"berth completion f":             "fish",
+		"berth mounts ":                  "add remove list",
+		"berth mounts add ":              "one two",
 	} {
 		if got := complete(t, script, strings.Split(words, " ")...); got != want {
 			t.Errorf("%s: %q, want %q", words, got, want)

@@ -73,7 +73,7 @@ func (b *berth) commands() []*cli.Command {
 		b.state(), b.list(), b.ps(), b.wait(), b.pause(), b.resume(),
 		b.update(), b.events(), b.stats(),
 		b.spec(), b.features(),
-		b.info(), b.validate(), b.completion(), b.man(),
+		b.info(), b.validate(), b.mounts(), b.completion(), b.man(),
 	}
 }
 

@@ -37,11 +37,19 @@ func flagNames(flags []cli.Flag) []string {
 // isVerb tells a command's flags from the global ones.
 func isVerb(c *cli.Context) bool { return c.Command.Name != "berth" && c.Command.Name != "" }
 
+// verb is the command's name with those it is a part of: "mounts add".
+func verb(c *cli.Context) string {
+	if _, name, ok := strings.Cut(c.Command.HelpName, " "); ok {
+		return name
+	}
+	return c.Command.Name
+}
+
 // usage is an error in how the command was called.
 func usage(c *cli.Context, err error) *exitError {
 	prefix, full := "", "berth"
 	if isVerb(c) {
-		prefix, full = c.Command.Name+": ", "berth "+c.Command.Name
+		prefix, full = verb(c)+": ", "berth "+verb(c)
 	}
 	return &exitError{
 		code: exitFailure,
@@ -58,7 +66,7 @@ func arguments(c *cli.Context, names ...string) ([]string, error) {
 		e := usage(c, fmt.Errorf("unexpected argument %q", args[len(names)]))
 		for _, a := range args[1:] {
 			if len(a) > 1 && a[0] == '-' {
-				e.hint = "flags come before arguments: berth " + c.Command.Name + " " + a + " " + args[0]
+				e.hint = "flags come before arguments: berth " + verb(c) + " " + a + " " + args[0]
 				break
 			}
 		}

@@ -50,7 +50,10 @@ func (s *stage) run() error {
 		return err
 	}
 	steps := createSteps
-	if s.plan.Exec {
+	switch {
+	case s.plan.HotMounts != nil:
+		steps = mountSteps
+	case s.plan.Exec:
 		steps = execSteps
 	}
 	for _, st := range steps {

@@ -121,11 +121,15 @@ func ownedBy(fd int, userns *unix.Stat_t) bool {
 // targetJoins prepares entering every namespace process pid does not share with
 // the caller: by its pidfd at once (since v5.8), which the kernel checks as a
 // whole, or one by one.
-func targetJoins(pid, pidfd int) (*joins, error) {
+func targetJoins(t *Target) (*joins, error) {
+	pid, pidfd := t.PID, t.Pidfd
 	var flags uintptr
 	var list []configs.Namespace
 	dir := "/proc/" + strconv.Itoa(pid) + "/ns/"
 	for _, k := range kinds {
+		if t.Only != 0 && t.Only&k.flag == 0 {
+			continue
+		}
 		var theirs, own unix.Stat_t
 		if err := unix.Stat(dir+k.name, &theirs); err != nil {
 			if err == unix.ENOENT && k.flag == unix.CLONE_NEWTIME {

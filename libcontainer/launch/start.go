@@ -42,6 +42,10 @@ type Options struct {
 	// Listener and Console are close-on-exec fds for Plan.StartListener and
 	// Plan.Terminal.ConsoleFD; -1: none.
 	Listener, Console int
+	// MountNS is a close-on-exec fd of the mount namespace for Plan.HotMounts: the
+	// child enters it by itself, and a user's starts with a copy of the caller's,
+	// whose mounts it may clone then. Looked at only if Plan.HotMounts is set.
+	MountNS int
 	// Joined, when set, is called once the child is in its namespaces, before it gets
 	// the plan.
 	Joined func(pid int) error
@@ -60,6 +64,8 @@ type Options struct {
 // Target is a process whose namespaces an exec joins. Pidfd is -1 before v5.3.
 type Target struct {
 	PID, Pidfd int
+	// Only are the CLONE_NEW* kinds to join; 0: all.
+	Only uintptr
 }
 
 // Child is a started init stage.
@@ -122,7 +128,7 @@ func (c *Child) fork(o Options, exe, sock int) error {
 	var j *joins
 	var err error
 	if o.Target != nil {
-		j, err = targetJoins(o.Target.PID, o.Target.Pidfd)
+		j, err = targetJoins(o.Target)
 	} else {
 		j, err = openJoins(o.Namespaces)
 	}
@@ -142,6 +148,9 @@ func (c *Child) fork(o Options, exe, sock int) error {
 		default:
 			n.New |= ns.Type
 		}
+	}
+	if o.Plan.HotMounts != nil && o.Plan.UserNS && os.Geteuid() != 0 {
+		n.New |= unix.CLONE_NEWNS
 	}
 	closeMounts, err := openMounts(&o)
 	if err != nil {
@@ -174,6 +183,10 @@ func (o *Options) planFDs() []int {
 				}
 			}
 		}
+	}
+	if h := o.Plan.HotMounts; h != nil {
+		h.NS = o.MountNS
+		fds = append(fds, o.MountNS)
 	}
 	for i := range o.Plan.Rootfs.Mounts {
 		if fd := o.Plan.Rootfs.Mounts[i].FD; fd >= 0 {

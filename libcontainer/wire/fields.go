@@ -16,6 +16,7 @@ func (c *codec) plan(p *Plan) {
 	c.str(&p.KeyringName)
 	c.str(&p.KeyringLabel)
 	num(c, &p.PreserveFDs)
+	opt(c, &p.HotMounts, (*codec).hotMounts)
 	c.process(&p.Process)
 	num(c, &p.Terminal.ConsoleFD)
 	num(c, &p.Terminal.Width)
@@ -165,6 +166,11 @@ func (c *codec) mount(m *Mount) {
 	list(c, &m.CgroupV1, (*codec).cgroupHierarchy)
 	c.str(&m.CgroupV2)
 	c.boolean(&m.SkipLabel)
+}
+
+func (c *codec) hotMounts(h *HotMounts) {
+	num(c, &h.NS)
+	list(c, &h.Remove, str)
 }
 
 func (c *codec) layer(l *Layer) {

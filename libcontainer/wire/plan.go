@@ -21,6 +21,10 @@ type Plan struct {
 	// PreserveFDs is how many fds from 3 on (before ListenFDs) the workload inherits.
 	PreserveFDs int
 
+	// HotMounts, when set, makes the init stage change the mounts of a container that
+	// runs, and nothing else: Rootfs.Mounts are made.
+	HotMounts *HotMounts
+
 	Process  Process
 	Terminal Terminal
 
@@ -190,6 +194,15 @@ type Rootfs struct {
 	Layer *Layer
 	// MountContext is the mount option for it; empty: "context".
 	MountContext string
+}
+
+// HotMounts is a change to the mounts of a container that runs.
+type HotMounts struct {
+	// NS is the inherited fd of its mount namespace. It is entered once the sources
+	// are open, which are the host's.
+	NS int
+	// Remove are mount points to unmount, in this order.
+	Remove []string
 }
 
 // Layer is a throw-away upper layer of an overlay over the root directory.
