@@ -105,7 +105,7 @@ func (c *opened) execProcess(o *ExecOptions) (*specs.Process, *specconv.Document
 	} else if doc.Process != nil {
 		inherit(p, doc.Process)
 	}
-	if err := overlay(p, o); err != nil {
+	if err := c.overlay(p, o); err != nil {
 		return nil, nil, err
 	}
 	return p, doc, nil
@@ -135,7 +135,7 @@ func inherit(p, from *specs.Process) {
 	}
 }
 
-func overlay(p *specs.Process, o *ExecOptions) error {
+func (c *opened) overlay(p *specs.Process, o *ExecOptions) error {
 	if len(o.Args) > 0 {
 		p.Args = o.Args
 	}
@@ -159,7 +159,14 @@ func overlay(p *specs.Process, o *ExecOptions) error {
 		if err != nil {
 			return err
 		}
-		p.User.UID, p.User.AdditionalGids = u.UID, nil
+		u, groups, err := c.resolve(u)
+		if err != nil {
+			return fmt.Errorf("user %q: %w", o.User, err)
+		}
+		if noSetgroups(c.state) {
+			groups = nil // nobody in this container has any
+		}
+		p.User.UID, p.User.AdditionalGids = u.UID, groups
 		if u.HasGID {
 			p.User.GID = u.GID
 		}

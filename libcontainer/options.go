@@ -59,7 +59,8 @@ type ExecOptions struct {
 	Args    []string
 	Env     []string
 	Cwd     string
-	// User is UID[:GID], numbers only; empty: the container's.
+	// User is USER[:GROUP], numbers, or names of the container's files; empty: the
+	// container's.
 	User           string
 	AdditionalGids []uint32
 	Caps           []string

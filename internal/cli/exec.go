@@ -40,7 +40,7 @@ func execFlags() []cli.Flag {
 		&cli.StringFlag{Name: "cwd", Usage: "working `DIR` in the container"},
 		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "add `KEY=VALUE` to the environment (repeatable)"},
 		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, DisableDefaultText: true, Usage: "give the process a terminal"},
-		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "numeric user, and group, as `UID[:GID]`"},
+		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "`USER[:GROUP]`, each a number, or a name from the container's /etc/passwd and /etc/group"},
 		&cli.StringSliceFlag{Name: "additional-gids", Aliases: []string{"g"}, Usage: "add the group `GID` (repeatable)"},
 		&cli.StringSliceFlag{Name: "cap", Aliases: []string{"c"}, Usage: "add the capability `CAP` to those of the container (repeatable)"},
 		&cli.BoolFlag{Name: "no-new-privs", DisableDefaultText: true, Usage: "the process cannot gain privileges"},

@@ -68,7 +68,7 @@ func TestExecUser(t *testing.T) {
 		"0": true, "1": true, "1:2": true, "4294967294:4294967294": true, "007": true,
 		"": false, "1:": false, ":1": false, ":": false, "0x1": false, "-1": false, "+1": false, "1:-1": false,
 		"4294967295": false, "4294967296": false, "1:4294967295": false, "18446744073709551617": false,
-		"1:2:3": false, "root": false, " 1": false, "1 ": false, "1_0": false, "1.0": false, "1e3": false, "²": false,
+		"1:2:3": false, "root": true, "root:wheel": true, "_a.b-c:1": true, "a b": false, "ro/ot": false, "-root": false, " 1": false, "1 ": false, "1_0": false, "1.0": false, "1e3": false, "²": false,
 	} {
 		err := parsed(t, (&berth{}).exec(), func(c *cli.Context) error {
 			_, _, err := execOptions(c)

@@ -85,7 +85,7 @@ func TestErrorsAndExitCodes(t *testing.T) {
 		{"exec none sh --no-such-flag", 255, `berth: container does not exist`},
 		{"exec --process " + process + " none", 255, `berth: process.json:1:`},
 		{"exec --process /nowhere none", 255, `berth: open /nowhere: no such file or directory`},
-		{"exec -u 1: none sh", 1, `berth: exec: user "1:" is not UID or UID:GID: `},
+		{"exec -u 1: none sh", 1, `berth: exec: user "1:" is not USER or USER:GROUP: `},
 		{"exec -g x none sh", 1, `berth: exec: --additional-gids: "x" is not a number`},
 		{"exec --no-such-flag none sh", 1, `berth: exec: flag provided but not defined: -no-such-flag`},
 		{"create --bundle /nowhere -no-subreaper x", 1, `berth: open /nowhere/config.json: no such file or directory`},

@@ -150,7 +150,8 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// exec --user takes numbers, never names (CVE-2016-3697, crun CVE-2026-30892).
+// exec --user takes a number for one, also if a user is called so (CVE-2016-3697,
+// crun CVE-2026-30892).
 func TestExecUser(t *testing.T) {
 	x := New(t, Root)
 	c := x.Up()
@@ -167,7 +168,7 @@ func TestExecUser(t *testing.T) {
 			Equal(y, "uid and gid", fmt.Sprint(uint32(report.UID), " ", uint32(report.GID)), want)
 		}, Serial)
 	}
-	for _, arg := range []string{"worker", "1:", ":1", "0x1", "-1", "4294967296", "1:x", "1:2:3", "1 ", "99999999999999999999"} {
+	for _, arg := range []string{"nobodyknows", "1:", ":1", "0x1", "-1", "4294967296", "1:x", "1:2:3", "1 ", "99999999999999999999"} {
 		x.Sub("user "+arg, func(y *Test) {
 			y.PeerFails("crun", "1.8.1 takes what strtol makes of some of them")
 			if arg == "4294967296" {
