@@ -140,7 +140,7 @@ func (c *opened) destroy() error {
 	err = m.Destroy()
 	if errors.Is(err, syscall.EBUSY) {
 		// Init has gone with its pid namespace: somebody outside put a process here.
-		if _, err := c.killCgroup(); err != nil {
+		if err := m.Kill(); err != nil && !noCgroup(err) {
 			return fmt.Errorf("delete %s: %w", c.state.ID, err)
 		}
 		err = m.Destroy()

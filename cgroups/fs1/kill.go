@@ -1,6 +1,8 @@
 package fs1
 
 import (
+	"slices"
+
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
 )
@@ -10,7 +12,7 @@ func (m *Manager) Kill() error {
 	if len(m.groups) == 0 {
 		return cgroups.ErrNoCgroup
 	}
-	return cgfile.KillAll(m.Pids, func(frozen bool) {
+	return cgfile.KillAll(m.anyPids, func(frozen bool) {
 		g := m.find("freezer")
 		if g == nil {
 			return
@@ -45,6 +47,25 @@ func (m *Manager) Pids() ([]int, error) {
 		return nil, nil
 	}
 	return nil, err
+}
+
+// anyPids lists the processes that are in the container's cgroup of any hierarchy:
+// one is enough to keep it from being removed.
+func (m *Manager) anyPids() ([]int, error) {
+	var all []int
+	for _, g := range m.groups {
+		d, err := g.open()
+		if err == nil {
+			var pids []int
+			pids, err = d.AllPids()
+			all = append(all, pids...)
+		}
+		if err != nil && !gone(err) {
+			return nil, err
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // OOMKills returns how often the kernel killed a process for this cgroup's limit.

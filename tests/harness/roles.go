@@ -20,6 +20,8 @@ import (
 //
 //	enosys NR...    the given system calls answer ENOSYS (seccomp)
 //	cgroup DIR...   moves itself into the cgroups
+//	comount DIR LIST...  has in a mount namespace of its own, beside the hierarchies of the
+//	                host, one for each list of controllers, and links to it; DIR is empty
 //	listen          sets LISTEN_PID to its pid, as systemd does
 func role(name string, args []string) int {
 	at := slices.Index(args, "--")
@@ -40,6 +42,8 @@ func role(name string, args []string) int {
 				break
 			}
 		}
+	case "comount":
+		err = comount(params[0], params[1:])
 	case "listen":
 		err = os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
 	default:
@@ -86,4 +90,43 @@ func loadEnosys(numbers []string) error {
 		return errno
 	}
 	return nil
+}
+
+// comount builds a /sys/fs/cgroup as of a host with further hierarchies. They end with
+// the mount namespace, or soon after.
+func comount(dir string, lists []string) error {
+	const top = "/sys/fs/cgroup"
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"); err != nil {
+		return err
+	}
+	for _, point := range Cgroups().Points() {
+		at := filepath.Join(dir, filepath.Base(point))
+		if err := os.Mkdir(at, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(point, at, "", unix.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
+	for _, list := range lists {
+		at := filepath.Join(dir, list)
+		if err := os.Mkdir(at, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount("cgroup", at, "cgroup", 0, list); err != nil {
+			return fmt.Errorf("mount %s: %w", list, err)
+		}
+		for name := range strings.SplitSeq(list, ",") {
+			if err := os.Symlink(list, filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return unix.Mount(dir, top, "", unix.MS_BIND|unix.MS_REC, "")
 }
