@@ -60,6 +60,10 @@ unit: build ## Run the unit tests alone
 integration: build ## Run the integration tests alone (RUNTIME=runc: against a peer)
 	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' integration
 
+.PHONY: load
+load: build ## Run the load tests alone (BERTH_LOAD_CONTAINERS=1000: how many)
+	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' load
+
 .PHONY: test-vm
 test-vm: build ## Run integration tests in test machines: cgroup v2, systemd, a login user (VM='-v root': options)
 	@tests/setup/deps vm

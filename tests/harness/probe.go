@@ -57,7 +57,7 @@ func probe(args []string) int {
 	}
 	verbs := map[string]func([]string) error{
 		"report": probeReport, "pause": probePause, "signals": probeSignals, "try": probeTry, "tty": probeTty,
-		"winch": probeWinch, "grow": probeGrow, "forks": probeForks, "notify": probeNotify, "listen": probeListen,
+		"winch": probeWinch, "grow": probeGrow, "forks": probeForks, "bomb": probeBomb, "notify": probeNotify, "listen": probeListen,
 		"exit": probeExit, "stat": probeStat, "snoop": probeSnoop,
 	}
 	verb := verbs[args[0]]
@@ -431,6 +431,15 @@ func probeForks(args []string) error {
 	}
 	fmt.Printf("%d ok\n", n)
 	return nil
+}
+
+// probeBomb forks for ever, and so does every child. Nothing of the Go runtime may run
+// in them, and where no more processes are allowed it must not need a thread either.
+func probeBomb([]string) error {
+	runtime.LockOSThread()
+	for {
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	}
 }
 
 // probeNotify sends its arguments to NOTIFY_SOCKET, each as one datagram, and pauses.
