@@ -19,6 +19,7 @@ import (
 	"berth/seccomp"
 	"berth/specconv"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -244,7 +245,33 @@ func (c *container) limit() error {
 	if err := c.mgr.Create(); err != nil || c.placer() != nil {
 		return err
 	}
-	return c.mgr.Set(c.cfg.Cgroup.Resources)
+	now, _ := splitPids(c)
+	return c.mgr.Set(now)
+}
+
+// tighten writes the limit that splitPids kept back, once the init stage makes no
+// threads any more.
+func (c *container) tighten() error {
+	_, late := splitPids(c)
+	if late == nil || c.placer() != nil {
+		return nil
+	}
+	return c.mgr.Set(late)
+}
+
+// splitPids takes a small pids limit out of the resources. On v2 the init stage is
+// born in the cgroup with all its threads, and a Go program needs some of them to
+// start; its execve ends them. On v1 one thread joins, and one is enough.
+func splitPids(c *container) (now, late *specs.LinuxResources) {
+	const threads = 16
+	r := c.cfg.Cgroup.Resources
+	_, v2 := c.mgr.Record().Paths[""]
+	if !v2 || r == nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit < 0 || *r.Pids.Limit >= threads {
+		return r, nil
+	}
+	rest := *r
+	rest.Pids = nil
+	return &rest, &specs.LinuxResources{Pids: r.Pids}
 }
 
 // join opens what the init stage needs to enter the cgroup; nil when it will be placed.
@@ -344,6 +371,9 @@ func (c *container) joined(pid int) (err error) {
 // record writes down who the container's process is, tells whoever asked, and
 // lets the init stage go on to wait for start.
 func (c *container) record(o CreateOptions) error {
+	if err := c.tighten(); err != nil {
+		return err
+	}
 	start, err := state.StartTime(c.child.PID)
 	if err != nil {
 		return fmt.Errorf("start time of the container process: %w", err)
