@@ -396,13 +396,15 @@ func (c *container) record(o CreateOptions) error {
 	return c.child.Proceed()
 }
 
+var errOOM = errors.New("out of memory, linux.resources.memory.limit is too small to start in")
+
 // explain adds to an init stage that was killed what only the cgroup knows.
 func (rt *Runtime) explain(c *container, err error) error {
 	if !errors.Is(err, launch.ErrKilled) {
 		return err
 	}
 	if n, e := c.mgr.OOMKills(); e == nil && n > 0 {
-		return fmt.Errorf("%w: out of memory, linux.resources.memory.limit is too small to start in", err)
+		return fmt.Errorf("%w: %w", err, errOOM)
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 
+	"berth/libcontainer"
+
 	"github.com/urfave/cli/v2"
 )
 
@@ -45,7 +47,12 @@ func (e *exitError) Unwrap() error { return e.err }
 // Hint is the line after the error that tells what to do.
 func (e *exitError) Hint() string { return e.hint }
 
-func exitCode(err error) int {
+// exitCode is the exit status after an error. posix gives commands that cannot be
+// run those of a shell.
+func exitCode(err error, posix bool) int {
+	if status := libcontainer.ExitStatus(err); posix && status != 0 {
+		return status
+	}
 	var e *exitError
 	if errors.As(err, &e) {
 		return e.code
@@ -57,11 +64,11 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
-// hintOf asks an error of any package for its hint.
+// hintOf is the line that follows an error.
 func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
+	var e *exitError
+	if errors.As(err, &e) && e.hint == "" {
+		err = e.err // one that only has an exit status
 	}
-	return ""
+	return libcontainer.Hint(err)
 }

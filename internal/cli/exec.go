@@ -27,7 +27,7 @@ func (b *berth) exec() *cli.Command {
 			}
 			code, err := b.rt.Exec(id, o)
 			if err != nil {
-				return &exitError{code: exitExec, err: err, hint: hintOf(err)}
+				return &exitError{code: exitExec, err: err}
 			}
 			return ended(code, nil)
 		},
@@ -96,7 +96,7 @@ func execOptions(c *cli.Context) (string, libcontainer.ExecOptions, error) {
 	if file := c.String("process"); file != "" {
 		p, err := specconv.LoadProcess(file)
 		if err != nil {
-			return "", o, &exitError{code: exitExec, err: err, hint: hintOf(err)}
+			return "", o, &exitError{code: exitExec, err: err}
 		}
 		o.Process = p
 	} else if len(o.Args) == 0 {

@@ -21,13 +21,14 @@ const defaultRoot = "/run/berth"
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "root", Aliases: []string{"r"}, Usage: "keep containers' state in `DIR` (default: " + defaultRoot + ", for users $XDG_RUNTIME_DIR/berth)"},
-		&cli.StringFlag{Name: "log", Aliases: []string{"l"}, Usage: "append errors and warnings to `FILE`, besides stderr"},
+		&cli.StringFlag{Name: "log", Aliases: []string{"l"}, Usage: "append errors and warnings to `FILE`, besides stderr; or journald:NAME, syslog:NAME, file:PATH"},
 		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log: text or json"},
 		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the log: error, warning or debug"},
 		&cli.BoolFlag{Name: "debug", DisableDefaultText: true, Usage: "log what goes on"},
 		&cli.BoolFlag{Name: "systemd-cgroup", Aliases: []string{"s"}, DisableDefaultText: true, Usage: "let systemd make cgroups; cgroupsPath is slice:prefix:name"},
 		&cli.StringFlag{Name: "cgroup-manager", Usage: "who makes cgroups: `MANAGER` is cgroupfs, systemd or disabled (default: cgroupfs)"},
 		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "do without cgroups that may not be made: `WHEN` is true, false or auto", DefaultText: "auto"},
+		&cli.BoolFlag{Name: "posix-exit", DisableDefaultText: true, Usage: "exit as a shell does when a container's command is not there (127) or cannot be executed (126)"},
 		&cli.BoolFlag{Name: "systemd-log", Hidden: true}, // youki's
 	}
 }
@@ -41,7 +42,7 @@ func (b *berth) setUp(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b.log = l
+	b.log, b.posixExit = l, c.Bool("posix-exit")
 	rt := &libcontainer.Runtime{Log: l}
 	if err := setRoot(rt, c.String("root"), c.IsSet("root")); err != nil {
 		return err
@@ -57,7 +58,7 @@ func (b *berth) setUp(c *cli.Context) error {
 }
 
 func newLog(c *cli.Context) (*log.Logger, error) {
-	o := log.Options{Path: strings.TrimPrefix(c.String("log"), "file:"), Debug: c.Bool("debug")}
+	o := log.Options{Path: c.String("log"), Debug: c.Bool("debug")}
 	switch f := c.String("log-format"); f {
 	case "text", "":
 	case "json":

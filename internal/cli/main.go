@@ -17,6 +17,8 @@ import (
 type berth struct {
 	rt  *libcontainer.Runtime
 	log *log.Logger
+	// posixExit is --posix-exit.
+	posixExit bool
 }
 
 // Main runs berth with its arguments, args[0] being its name, and returns the
@@ -114,7 +116,7 @@ func (b *berth) finish(err error) int {
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintln(os.Stderr, "hint: "+hint)
 	}
-	return b.closeLog(exitCode(err))
+	return b.closeLog(exitCode(err, b.posixExit))
 }
 
 func (b *berth) closeLog(code int) int {

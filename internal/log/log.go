@@ -10,7 +10,8 @@ import (
 
 // Options say where the lines go.
 type Options struct {
-	// Path is the file lines are appended to; it is created. Empty: stderr.
+	// Path is the file lines are appended to; it is created. journald:NAME and
+	// syslog:NAME send them to the host's daemon under that name. Empty: stderr.
 	Path string
 	// JSON writes {"level","msg","time"} objects, one a line, instead of text.
 	JSON bool
@@ -22,7 +23,7 @@ type Options struct {
 type Logger struct {
 	opts    Options
 	mu      sync.Mutex // of all below
-	fd      int
+	sink    sink       // its fd is -1 without one
 	stderr  int
 	waiting []entry
 	now     func() time.Time
@@ -37,16 +38,15 @@ const stderrFD = 2
 
 // New opens the log. The error names the file.
 func New(o Options) (*Logger, error) {
-	l := &Logger{opts: o, fd: -1, stderr: stderrFD, now: time.Now}
+	l := &Logger{opts: o, sink: sink{fd: -1}, stderr: stderrFD, now: time.Now}
 	if o.Path == "" {
 		return l, nil
 	}
-	// Not os.OpenFile: it would start the network poller for a single write.
-	fd, err := openAppend(o.Path)
+	s, err := openSink(o.Path)
 	if err != nil {
-		return nil, fmt.Errorf("open log %s: %w", o.Path, err)
+		return nil, err
 	}
-	l.fd = fd
+	l.sink = s
 	return l, nil
 }
 
@@ -99,8 +99,8 @@ func (l *Logger) Error(err error) {
 	defer l.mu.Unlock()
 	l.waiting = nil
 	e := entry{"error", err.Error(), l.now()}
-	if l.fd >= 0 {
-		writeAll(l.fd, l.line(e))
+	if l.sink.fd >= 0 {
+		l.sendLine(e)
 	} else if l.opts.JSON {
 		writeAll(l.stderr, l.line(e))
 		return
@@ -123,20 +123,29 @@ func (l *Logger) Flush() {
 func (l *Logger) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.fd < 0 {
+	if l.sink.fd < 0 {
 		return nil
 	}
-	fd := l.fd
-	l.fd = -1
+	fd := l.sink.fd
+	l.sink.fd = -1
 	return syscall.Close(fd)
+}
+
+// sendLine writes to the file, or the daemon, of --log.
+func (l *Logger) sendLine(e entry) {
+	if l.sink.kind == toFile {
+		writeAll(l.sink.fd, l.line(e))
+		return
+	}
+	writeAll(l.sink.fd, l.sink.message(e))
 }
 
 // write sends a line below the level of an error: to the log file, or to a stderr
 // that a person reads.
 func (l *Logger) write(e entry) {
 	switch {
-	case l.fd >= 0:
-		writeAll(l.fd, l.line(e))
+	case l.sink.fd >= 0:
+		l.sendLine(e)
 	case l.opts.Debug || isTerminal(l.stderr):
 		writeAll(l.stderr, l.line(e))
 	}

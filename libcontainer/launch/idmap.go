@@ -9,8 +9,6 @@ import (
 	"strconv"
 
 	"berth/libcontainer/configs"
-
-	"golang.org/x/sys/unix"
 )
 
 // writeMaps sets the uid and gid maps of the user namespace process pid has just
@@ -65,10 +63,13 @@ func writeProc(pid int, name, text string) error {
 	return nil
 }
 
+// ErrNoHelper reports that newuidmap(1) or newgidmap(1) is not in PATH.
+var ErrNoHelper = errors.New("not in PATH")
+
 func runHelper(name string, pid int, m []configs.IDMap) error {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return fmt.Errorf("%s is needed to map more than one id without privileges (package uidmap): %w", name, unix.ENOENT)
+		return fmt.Errorf("%s is needed to map more than one id without privileges: %w", name, ErrNoHelper)
 	}
 	args := []string{strconv.Itoa(pid)}
 	for _, e := range m {

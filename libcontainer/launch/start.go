@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -72,6 +73,23 @@ type Target struct {
 type Child struct {
 	PID  int
 	conn wire.Conn
+}
+
+// ErrUserNamespace reports that the kernel refused to make the user namespace.
+var ErrUserNamespace = errors.New("no user namespace for this user")
+
+// explain tells a clone that was refused because of its user namespace.
+func (o *Options) explain(err error) error {
+	var e *nsenter.Error
+	if !errors.As(err, &e) || e.Step != nsenter.StepFork && e.Step != nsenter.StepClone && e.Step != nsenter.StepUnshareUser {
+		return err
+	}
+	for _, ns := range o.Namespaces {
+		if ns.Type == unix.CLONE_NEWUSER && ns.Path == "" {
+			return fmt.Errorf("%w: %w", ErrUserNamespace, err)
+		}
+	}
+	return err
 }
 
 // Start forks the init stage and sends it the plan. On an error no process is left.
@@ -162,7 +180,7 @@ func (c *Child) fork(o Options, exe, sock int) error {
 	}
 	n.Preserve = o.Plan.PreserveFDs
 	n.Inherit = append(n.Inherit, o.planFDs()...)
-	return c.forkInto(n, o)
+	return o.explain(c.forkInto(n, o))
 }
 
 // planFDs writes the numbers of the inherited fds into the plan.

@@ -1,0 +1,73 @@
+package libcontainer
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"berth/libcontainer/host"
+	"berth/libcontainer/launch"
+	"berth/libcontainer/wire"
+
+	"golang.org/x/sys/unix"
+)
+
+// Hint is the line that tells what to do about err, where the cure is known; else
+// empty. It reads sentences of berth's own, whose causes inside a container arrive
+// as text.
+func Hint(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	if errors.Is(err, launch.ErrUserNamespace) {
+		return host.UserNamespaceRefused(err)
+	}
+	if errors.Is(err, launch.ErrNoHelper) {
+		return "install newuidmap and newgidmap (package uidmap, or shadow-utils), or map your own id alone, as 'berth spec --rootless' does"
+	}
+	if errors.Is(err, errOOM) {
+		return "raise linux.resources.memory.limit; 1 MiB is enough to start a small static program"
+	}
+	text := err.Error()
+	for _, k := range knownCauses {
+		if strings.Contains(text, k.text) {
+			return k.hint
+		}
+	}
+	return ""
+}
+
+// knownCauses pairs parts of berth's sentences with the cure.
+var knownCauses = [...]struct{ text, hint string }{
+	{"ends in a carriage return", "the script was saved on Windows: sed -i 's/\\r$//' FILE, or convert it with dos2unix"},
+	{"mounted noexec", "put the program on a file system without noexec, or take that option from the mount"},
+	{"dynamic loader ", "the program was linked for another C library (glibc or musl) than the root file system has: use one that has it, or link statically"},
+	{"interpreter ", "put the interpreter of the script's first line into the root file system, or name another in that line"},
+	{"is an executable for ", "use a root file system for this machine, or register an emulator (qemu-user, binfmt_misc) on the host"},
+	{`neither a "#!" line nor`, "a script needs a first line like #!/bin/sh; else run it as 'sh FILE'"},
+	{"executable file not found in $PATH", "it is looked for in PATH of process.env; is the root file system the right one?"},
+	{"cgroup controller ", "'berth info' lists the controllers of this host; take the field from config.json, or mount the controller"},
+	{"cgroup driver systemd: systemd does not run", "leave --systemd-cgroup away"},
+}
+
+// ExitStatus is what a shell exits with when it cannot run a command: 127 when it is
+// not there, 126 when it cannot be executed (POSIX, Exit Status for Commands); 0
+// for an error of another kind.
+func ExitStatus(err error) int {
+	const notFound, notExecutable = 127, 126
+	var f *wire.Failure
+	if !errors.As(err, &f) {
+		return 0
+	}
+	switch {
+	case f.Step == "exec":
+		// It was there when the container was made. What is missing is its interpreter.
+		return notExecutable
+	case f.Step != "executable":
+		return 0
+	case f.Errno == 0, errors.Is(f, os.ErrNotExist), errors.Is(f, unix.ENOTDIR), errors.Is(f, unix.ENAMETOOLONG):
+		return notFound
+	}
+	return notExecutable
+}
