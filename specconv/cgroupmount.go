@@ -56,16 +56,18 @@ func existing(dir, instead string) string {
 	return dir
 }
 
-// BindCgroups completes the cgroup mounts of a container without a cgroup
-// namespace of its own once its cgroup exists: they show its own directories,
-// whose host paths stand in rec by controller.
+// BindCgroups completes the cgroup mounts once it is known where the container's
+// cgroup is, by the host paths in rec: on v1 they show its own directories where it
+// has no cgroup namespace, and on v2 where the kernel refuses a mount of its own.
 func BindCgroups(cfg *configs.Config, rec cgroups.Record) {
-	if cfg.Namespace(linux.CLONE_NEWCGROUP) != nil {
-		return
-	}
+	namespaced := cfg.Namespace(linux.CLONE_NEWCGROUP) != nil
 	for i := range cfg.Plan.Rootfs.Mounts {
-		list := cfg.Plan.Rootfs.Mounts[i].CgroupV1
-		for j := range list {
+		m := &cfg.Plan.Rootfs.Mounts[i]
+		if m.Type == "cgroup2" {
+			m.CgroupV2 = rec.Paths[""]
+		}
+		list := m.CgroupV1
+		for j := 0; j < len(list) && !namespaced; j++ {
 			if own := ownCgroup(&list[j], rec.Paths); own != "" {
 				list[j].Source, list[j].Readonly = own, false
 			}
