@@ -125,13 +125,12 @@ func TestReadMounts(t *testing.T) {
 		`[{"destination": "\u0000"}]`: `f:1:18: "[0].destination": a NUL byte is not allowed`,
 	} {
 		_, err := ReadMounts("f", strings.NewReader(text))
-		if got := ""; err != nil {
+		got := ""
+		if err != nil {
 			got = err.Error()
-			if got != want {
-				t.Errorf("%s: %q", text, got)
-			}
-		} else if want != "" {
-			t.Errorf("%s: no error", text)
+		}
+		if got != want {
+			t.Errorf("%s: %q", text, got)
 		}
 	}
 }

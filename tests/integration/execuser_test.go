@@ -39,7 +39,7 @@ func TestExecUserHostileFiles(t *testing.T) {
 	x := New(t, Berth, Root)
 	c := x.Up()
 	passwd := c.Bundle.Path("etc/passwd")
-	for name, make := range map[string]func() error{
+	for name, plant := range map[string]func() error{
 		"fifo":       func() error { return unix.Mkfifo(passwd, 0o644) },
 		"directory":  func() error { return os.Mkdir(passwd, 0o755) },
 		"link":       func() error { return os.Symlink("/../../../../../../../../etc/passwd-of-host", passwd) },
@@ -48,7 +48,7 @@ func TestExecUserHostileFiles(t *testing.T) {
 		"absent":     func() error { return nil },
 	} {
 		x.Must(os.RemoveAll(passwd))
-		if err := make(); err != nil {
+		if err := plant(); err != nil {
 			x.Fatalf("%s: %v", name, err)
 		}
 		x.Refused(c.ExecCmd([]string{"-u", "worker"}, "/bin/true").Run(), 255, `user "worker": .*container's /etc/passwd`)
