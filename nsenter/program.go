@@ -67,7 +67,13 @@ func (p *program) calm() {
 
 // direct is the way with one clone.
 func (p *program) direct(o *Options, gate int) {
-	p.firstClone(o.New, o.CgroupFD)
+	flags := o.New
+	if o.New&newUser == 0 {
+		// The parent has nothing to do until the child executes the binary. While it
+		// sleeps it touches no page that would have to be copied.
+		flags |= cloneVfork
+	}
+	p.firstClone(flags, o.CgroupFD)
 	if o.New&newUser != 0 {
 		p.add(operation{kind: opWait, step: uintptr(StepMaps), args: [6]uintptr{uintptr(gate)}})
 		p.becomeRoot(o)
