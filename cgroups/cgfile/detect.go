@@ -11,6 +11,7 @@ import (
 
 	"berth/cgroups"
 	"berth/internal/linux"
+	"berth/internal/readfile"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,7 +44,7 @@ func detect(root, self string) (*cgroups.Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := os.ReadFile(self)
+	own, err := readfile.Read(self, 64<<10)
 	if err != nil {
 		return nil, err
 	}
