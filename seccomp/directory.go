@@ -68,7 +68,7 @@ func (d *directory) load(key [sha256.Size]byte) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open entry: %w", err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // read-only
+	defer unix.Close(fd)
 	size, err := checkOwn(fd, unix.S_IFREG)
 	if err != nil {
 		return nil, fmt.Errorf("entry: %w", err)

@@ -99,7 +99,7 @@ func (c *converter) nsPath(i int, flag uintptr, path string) {
 		c.fault("linux.namespaces[%d].path %q: %w", i, path, err)
 		return
 	}
-	defer syscall.Close(fd) //nolint:errcheck // nothing was written
+	defer syscall.Close(fd)
 	kind, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), nsGetNSType, 0)
 	if errno == 0 && kind != flag {
 		c.fault("linux.namespaces[%d].path %q: a namespace of type %s, not %s", i, path, nsName(kind), nsName(flag))

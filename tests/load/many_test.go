@@ -177,10 +177,10 @@ func TestChurn(t *testing.T) {
 	c := newCrowd(x, containers(x)/4)
 	short := x.BundleFor(x.ID+"-short", byID)
 	c.each(func(i int) {
-		switch {
-		case i%3 == 0:
+		switch i % 3 {
+		case 0:
 			c.create(i)
-		case i%3 == 1:
+		case 1:
 			c.up(i)
 		default:
 			// In the foreground, with an end of its own.
