@@ -222,7 +222,9 @@ func (x *Test) DefaultSpec(id string) *specs.Spec {
 
 // rootless makes a spec one that an unprivileged user can run.
 func (x *Test) rootless(s *specs.Spec) {
-	s.Linux.Resources = nil
+	if delegated() == "" {
+		s.Linux.Resources = nil
+	}
 	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	uid := uint32(x.UID())
 	gid := uint32(os.Getegid())

@@ -42,10 +42,16 @@ func (l Layout) Has(controller string) bool {
 	if l.V1[controller] != "" {
 		return true
 	}
-	if !l.Unified() {
-		return false
+	return l.Unified() && l.hasIn("", controller)
+}
+
+// hasIn says that a cgroup of v2 has the controller.
+func (l Layout) hasIn(cgroup, controller string) bool {
+	if controller == "freezer" {
+		// Every cgroup has a cgroup.freeze, since v5.2.
+		return true
 	}
-	text, err := os.ReadFile(filepath.Join(l.V2, "cgroup.controllers"))
+	text, err := os.ReadFile(filepath.Join(l.V2, cgroup, "cgroup.controllers"))
 	return err == nil && strings.Contains(" "+strings.TrimSpace(string(text))+" ", " "+controller+" ")
 }
 

@@ -18,14 +18,22 @@ func (x *Test) managerFlag() []string {
 // cgroupsPath returns what a container with the id has as cgroupsPath: for systemd the
 // scope bt-ID in the default slice; empty where there is no cgroup to be had.
 func (x *Test) cgroupsPath(id string) string {
-	parent := os.Getenv("BERTH_TEST_CGROUP")
 	switch {
 	case x.Systemd():
 		return ":bt:" + id
 	case !x.Rootless:
 		return "/" + id
-	case os.Geteuid() != 0 && parent != "":
-		return parent + "/" + id
+	case delegated() != "":
+		return delegated() + "/" + id
 	}
 	return ""
+}
+
+// delegated returns the cgroup in which an unprivileged suite may make others; empty:
+// there is none, and containers go without limits.
+func delegated() string {
+	if os.Geteuid() == 0 {
+		return ""
+	}
+	return os.Getenv("BERTH_TEST_CGROUP")
 }

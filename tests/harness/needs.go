@@ -73,14 +73,18 @@ func Not(peer, why string) Need {
 	}}
 }
 
-// Cgroup needs root and a usable cgroup controller.
+// Cgroup needs a usable cgroup controller, and the right to limits: root's, or that of
+// a user with a delegated cgroup.
 func Cgroup(controllers ...string) Need {
 	return Need{check: func(x *Test) string {
-		if os.Geteuid() != 0 || x.Rootless {
+		usable := Cgroups().Has
+		if delegated() != "" {
+			usable = func(name string) bool { return Cgroups().hasIn(delegated(), name) }
+		} else if x.Rootless {
 			return "root for cgroups"
 		}
 		for _, controller := range controllers {
-			if !Cgroups().Has(controller) {
+			if !usable(controller) {
 				return "the " + controller + " cgroup controller"
 			}
 		}

@@ -83,7 +83,7 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 			err := run(ctx, o, b, image, dir, binary, patterns, func(r *results) {
 				mutex.Lock()
 				defer mutex.Unlock()
-				r.print(os.Stdout)
+				r.print(os.Stdout, o.verbose)
 				failed = failed || r.bad()
 			})
 			if err != nil {

@@ -113,7 +113,7 @@ func readChoices(path string) ([]choice, error) {
 			continue
 		}
 		if len(words) < 2 {
-			return nil, fmt.Errorf("%s:%d: want TEST MODE...", path, number)
+			return nil, fmt.Errorf("%s:%d: want a test and its modes", path, number)
 		}
 		lines = append(lines, choice{number: number, pattern: words[0], modes: words[1:]})
 	}

@@ -115,10 +115,15 @@ func reason(output string) string {
 // have found something left behind.
 func (r *results) bad() bool { return r.failed > 0 || r.status != 0 || r.passed == 0 }
 
-// print writes the line of the mode, and below it why tests were skipped, and what
-// failed with its log.
-func (r *results) print(w io.Writer) {
+// print writes the line of the mode, and below it what failed with its log; if
+// verbose also why tests were skipped.
+func (r *results) print(w io.Writer, verbose bool) {
 	fmt.Fprintf(w, "vm: %s: %d passed, %d skipped, %d failed (%d s)\n", r.name, r.passed, r.skipped, r.failed, r.seconds)
+	if verbose {
+		for _, reason := range slices.Sorted(maps.Keys(r.reasons)) {
+			fmt.Fprintf(w, "%6d skipped: %s\n", r.reasons[reason], reason)
+		}
+	}
 	for _, f := range r.failures {
 		fmt.Fprintf(w, "FAIL  %s\n%s", f.test, indent(f.output))
 	}
