@@ -13,6 +13,7 @@ import (
 	. "berth/tests/harness"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // cgroupFS is the mount engines give every container.
@@ -131,6 +132,7 @@ func TestCoMountedControllers(t *testing.T) {
 	if Cgroups().Has("net_cls") || Cgroups().Has("net_prio") {
 		t.Skip("needs net_cls and net_prio to be in no hierarchy")
 	}
+	defer giveBack(x, both)
 	for _, ns := range []string{"new", "host"} {
 		b := x.BundleFor(x.ID, cgroupFS("ro"), Shell(`
 			cat /sys/fs/cgroup/net_cls/net_cls.classid /sys/fs/cgroup/net_prio/cgroup.procs
@@ -152,6 +154,24 @@ func TestCoMountedControllers(t *testing.T) {
 			x.Errorf("namespace %s: %v", ns, r)
 		}
 	}
+}
+
+// giveBack ends a v1 hierarchy that lost its last mount while a removed cgroup was
+// still being freed: it would stay without a mount, and containerd, which looks for
+// the mount of every hierarchy, would find no metrics.
+func giveBack(x *Test, controllers string) {
+	dir := x.Mkdir("giveback")
+	x.Must(unix.Mount("cgroup", dir, "cgroup", 0, controllers))
+	first, _, _ := strings.Cut(controllers, ",")
+	x.Until("the end of the cgroups of "+controllers, func() bool {
+		for line := range strings.Lines(x.ReadFile("/proc/cgroups")) {
+			if f := strings.Fields(line); len(f) == 4 && f[0] == first {
+				return f[2] == "1"
+			}
+		}
+		return true
+	})
+	x.Must(unix.Unmount(dir, 0))
 }
 
 // A container with a cgroup namespace of its own and a writable mount can make cgroups
