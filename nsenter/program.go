@@ -67,13 +67,7 @@ func (p *program) calm() {
 
 // direct is the way with one clone.
 func (p *program) direct(o *Options, gate int) {
-	flags := o.New
-	if o.New&newUser == 0 {
-		// The parent has nothing to do until the child executes the binary. While it
-		// sleeps it touches no page that would have to be copied.
-		flags |= cloneVfork
-	}
-	p.firstClone(flags, o.CgroupFD)
+	p.firstClone(o.New|o.sleep(), o.CgroupFD)
 	if o.New&newUser != 0 {
 		p.add(operation{kind: opWait, step: uintptr(StepMaps), args: [6]uintptr{uintptr(gate)}})
 		p.becomeRoot(o)
@@ -83,13 +77,22 @@ func (p *program) direct(o *Options, gate int) {
 	}
 }
 
+// sleep is CLONE_VFORK where the parent has nothing to do until the child executes
+// the binary: asleep it touches no page that would have to be copied.
+func (o *Options) sleep() uintptr {
+	if o.New&(newUser|newTime) != 0 {
+		return 0
+	}
+	return cloneVfork
+}
+
 // enter is the way with two clones.
 func (p *program) enter(o *Options, gate int) {
 	// Stage 1 enters the cgroup, and the child is born where it is. For the second
 	// clone it would be too late: the fd must be closed by then (closeOthers), and
 	// from inside a cgroup namespace that does not hold the caller's cgroup nobody
 	// gets out of that (ENOENT on a mount with nsdelegate).
-	p.firstClone(0, o.CgroupFD)
+	p.firstClone(o.sleep(), o.CgroupFD)
 	for _, fd := range o.Tasks {
 		p.call(StepCgroup, syscall.SYS_WRITE, uintptr(fd), p.str("0"), 1)
 	}
@@ -113,7 +116,7 @@ func (p *program) enter(o *Options, gate int) {
 		p.ask(eventOffsets, StepOffsets, gate)
 	}
 	p.closeOthers(o, gate)
-	flags := o.New&^(newUser|newTime) | cloneParent
+	flags := o.New&^(newUser|newTime) | cloneParent | o.sleep()
 	op := operation{kind: opClone, step: uintptr(StepClone)}
 	if haveClone3() {
 		// CLONE_PARENT makes the child the parent's own; its exit signal is then
