@@ -84,11 +84,16 @@ func (c *opened) openInit() (*pinned, error) {
 	return p, nil
 }
 
+// thaw lets the processes of a frozen cgroup die. On v2 they may be dead by now, and
+// the cgroup gone: systemd takes a scope away with its last process.
 func (c *opened) thaw() error {
 	if frozen, err := c.frozen(); !frozen || err != nil {
 		return err
 	}
-	return c.freeze(false)
+	if err := c.freeze(false); !noCgroup(err) {
+		return err
+	}
+	return nil
 }
 
 // killAll kills every process of a container that shares the host's pid
@@ -178,7 +183,8 @@ func closeProcesses(byPID map[int]*pinned) {
 	}
 }
 
-// noCgroup tells errors apart that mean that no process can be in the cgroup.
+// noCgroup tells errors apart that mean that no process can be in the cgroup. ENODEV
+// is what files say that were opened before their cgroup was removed.
 func noCgroup(err error) bool {
-	return errors.Is(err, cgroups.ErrNoCgroup) || errors.Is(err, syscall.ENOENT)
+	return errors.Is(err, cgroups.ErrNoCgroup) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENODEV)
 }
