@@ -10,6 +10,7 @@ import (
 	"berth/libcontainer/launch"
 	"berth/libcontainer/wire"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,6 +19,8 @@ type container struct {
 	opened
 	cfg   *configs.Config
 	child *launch.Child
+	// late are limits to write once the init stage is ready; nil: none.
+	late *specs.LinuxResources
 	// devices are the network devices moved into the container; nil: none.
 	devices *netDevices
 }

@@ -131,6 +131,9 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 		return nil, err
 	}
 	defer closeOutput()
+	if cfg.Cgroup.Driver == "systemd" {
+		cfg.Cgroup.Resources, c.late = splitPids(cfg.Cgroup.Resources)
+	}
 	if c.mgr, err = manager.New(cfg.Cgroup); err != nil {
 		return nil, err
 	}
@@ -245,28 +248,28 @@ func (c *container) limit() error {
 	if err := c.mgr.Create(); err != nil || c.placer() != nil {
 		return err
 	}
-	now, _ := splitPids(c)
+	now := c.cfg.Cgroup.Resources
+	if _, v2 := c.mgr.Record().Paths[""]; v2 {
+		now, c.late = splitPids(now)
+	}
 	return c.mgr.Set(now)
 }
 
 // tighten writes the limit that splitPids kept back, once the init stage makes no
 // threads any more.
 func (c *container) tighten() error {
-	_, late := splitPids(c)
-	if late == nil || c.placer() != nil {
+	if c.late == nil {
 		return nil
 	}
-	return c.mgr.Set(late)
+	return c.mgr.Set(c.late)
 }
 
-// splitPids takes a small pids limit out of the resources. On v2 the init stage is
-// born in the cgroup with all its threads, and a Go program needs some of them to
-// start; its execve ends them. On v1 one thread joins, and one is enough.
-func splitPids(c *container) (now, late *specs.LinuxResources) {
+// splitPids takes a small pids limit out of the resources. On v2, and with systemd,
+// the init stage is in the cgroup with all its threads, and a Go program needs some
+// of them to start; its execve ends them. On v1 one thread joins, and one is enough.
+func splitPids(r *specs.LinuxResources) (now, late *specs.LinuxResources) {
 	const threads = 16
-	r := c.cfg.Cgroup.Resources
-	_, v2 := c.mgr.Record().Paths[""]
-	if !v2 || r == nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit < 0 || *r.Pids.Limit >= threads {
+	if r == nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit < 0 || *r.Pids.Limit >= threads {
 		return r, nil
 	}
 	rest := *r
