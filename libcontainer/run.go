@@ -97,7 +97,7 @@ func (rt *Runtime) release(c *container, term *terminal) (_ *notifier, err error
 	if err := c.child.Release(rt.Log.Warn, c.sendListener(c.state.PID, state.Created)); err != nil {
 		return nil, err
 	}
-	return notify, c.poststart()
+	return notify, c.poststart(c.cfg.Hooks.Poststart)
 }
 
 // discard removes a container that was built but could not be started.

@@ -58,7 +58,11 @@ func (rt *Runtime) Start(id string) error {
 	if err := launch.Release(wire.Conn{FD: sock}, rt.Log.Warn, c.sendListener(c.state.PID, state.Created)); err != nil {
 		return err
 	}
-	if err := c.poststart(); err != nil {
+	list, err := c.savedHooks("poststart")
+	if err != nil {
+		return err
+	}
+	if err := c.poststart(list); err != nil {
 		return err
 	}
 	return notify.forward(c.state.PID)
@@ -66,10 +70,9 @@ func (rt *Runtime) Start(id string) error {
 
 // poststart runs the poststart hooks. A failure is an error and ends the container
 // (OCI runtime spec 1.3, lifecycle, step 9).
-func (c *opened) poststart() error {
-	list, err := c.savedHooks("poststart")
-	if err != nil || len(list) == 0 {
-		return err
+func (c *opened) poststart(list []wire.Hook) error {
+	if len(list) == 0 {
+		return nil
 	}
 	closeOutput, err := c.savedOutput(list)
 	if err != nil {

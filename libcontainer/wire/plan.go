@@ -31,7 +31,7 @@ type Plan struct {
 	// UserNS says that the init stage is root of a user namespace of its own: it
 	// takes uid and gid 0 there before anything else.
 	UserNS bool
-	// Rootless says that setgroups(2) is refused by the kernel (no newgidmap).
+	// NoSetgroups says that setgroups(2) is refused by the kernel (no newgidmap).
 	NoSetgroups bool
 
 	Hostname, Domainname string
