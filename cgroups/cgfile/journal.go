@@ -7,24 +7,44 @@ import (
 )
 
 // Journal notes what control files held before they were written, so that a change
-// of several can be taken back when one is refused. The zero value is ready; it is
-// used by one goroutine.
-type Journal struct{ undo []func() error }
+// of several can be taken back when one is refused. It is used by one goroutine.
+type Journal struct {
+	undo  []func() error
+	after []func()
+}
+
+// Attempt lets change happen as a whole or not at all: when it fails, what it has
+// noted is taken back. The Dirs must be open still by then.
+func Attempt(change func(*Journal) error) error {
+	var j Journal
+	defer func() {
+		for _, f := range j.after {
+			f()
+		}
+	}()
+	err := change(&j)
+	if err != nil {
+		err = errors.Join(err, j.takeBack())
+	}
+	return err
+}
 
 // Add notes how one more change is taken back.
 func (j *Journal) Add(undo func() error) { j.undo = append(j.undo, undo) }
 
-// Undo takes all changes back, the last first: each state on the way was one the
-// kernel had accepted. It goes on after errors and is empty afterwards. The Dirs
-// must be open still.
-func (j *Journal) Undo() error {
+// After notes what to do once the Journal is of no more use, such as to close what
+// taking back would take.
+func (j *Journal) After(f func()) { j.after = append(j.after, f) }
+
+// takeBack takes all changes back, the last first: each state on the way was one
+// the kernel had accepted. It goes on after errors.
+func (j *Journal) takeBack() error {
 	var errs []error
 	for i := len(j.undo) - 1; i >= 0; i-- {
 		if err := j.undo[i](); err != nil {
 			errs = append(errs, fmt.Errorf("put back: %w", err))
 		}
 	}
-	j.undo = nil
 	return errors.Join(errs...)
 }
 

@@ -36,22 +36,29 @@ func TestRestore(t *testing.T) {
 }
 
 func TestUndoOrder(t *testing.T) {
-	var j Journal
 	var order []string
-	for _, s := range []string{"a", "b", "c"} {
-		j.Add(func() error {
-			order = append(order, s)
-			if s == "b" {
-				return errors.New("no")
+	try := func(result error) error {
+		order = nil
+		return Attempt(func(j *Journal) error {
+			j.After(func() { order = append(order, "end") })
+			for _, s := range []string{"a", "b", "c"} {
+				j.Add(func() error {
+					order = append(order, s)
+					if s == "b" {
+						return errors.New("no")
+					}
+					return nil
+				})
 			}
-			return nil
+			return result
 		})
 	}
-	err := j.Undo()
-	if got := strings.Join(order, ""); got != "cba" || err == nil || err.Error() != "put back: no" {
+	err := try(errors.New("refused"))
+	if got := strings.Join(order, " "); got != "c b a end" || err == nil || err.Error() != "refused\nput back: no" {
 		t.Errorf("%s, %v", got, err)
 	}
-	if err := j.Undo(); err != nil || len(order) != 3 {
-		t.Errorf("a second time: %v, %v", order, err)
+	err = try(nil)
+	if got := strings.Join(order, " "); got != "end" || err != nil {
+		t.Errorf("without an error: %s, %v", got, err)
 	}
 }

@@ -66,7 +66,7 @@ func awaitEmpty(p string, bound time.Duration) bool {
 func remove(p string) error {
 	parent, err := Open(path.Dir(p))
 	if err != nil {
-		if gone(err) {
+		if Gone(err) {
 			return nil
 		}
 		return err
@@ -76,7 +76,7 @@ func remove(p string) error {
 	if errors.Is(err, unix.EBUSY) {
 		err = parent.removeTree(path.Base(p))
 	}
-	if err == nil || gone(err) {
+	if err == nil || Gone(err) {
 		return nil
 	}
 	return err

@@ -110,12 +110,28 @@ func (d *Dir) AllPids() ([]int, error) {
 	var pids []int
 	err := d.walkTree(func(c *Dir) (err error) {
 		pids, err = c.appendPids(pids)
-		if gone(err) {
+		if Gone(err) {
 			return nil
 		}
 		return err
 	}, nil)
 	return pids, err
+}
+
+// PidsOf lists the processes of the cgroup that open opens, and of those below it; a
+// removed one has none.
+func PidsOf(open func() (*Dir, error)) ([]int, error) {
+	d, err := open()
+	if err == nil {
+		var pids []int
+		if pids, err = d.AllPids(); err == nil {
+			return pids, nil
+		}
+	}
+	if Gone(err) {
+		return nil, nil
+	}
+	return nil, err
 }
 
 // RemoveChildren removes every cgroup below d that has neither processes nor
@@ -124,16 +140,11 @@ func (d *Dir) RemoveChildren() error {
 	return d.walkTree(nil, func(parent *Dir, name string) error {
 		err := parent.Rmdir(name)
 		// A busy one shows again as EBUSY of its parent.
-		if gone(err) || errors.Is(err, unix.EBUSY) {
+		if Gone(err) || errors.Is(err, unix.EBUSY) {
 			return nil
 		}
 		return err
 	})
-}
-
-// gone says that a cgroup was removed meanwhile: its files then give ENODEV.
-func gone(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
 }
 
 // walkTree visits d and all below it: enter before a directory's children, leave
@@ -178,7 +189,7 @@ func (d *Dir) walkTree(enter func(*Dir) error, leave func(parent *Dir, name stri
 			name := top.todo[0]
 			top.todo = top.todo[1:]
 			if err := step(name, path.Join(cur.Path, name)); err != nil {
-				if gone(err) {
+				if Gone(err) {
 					continue
 				}
 				return err
@@ -189,7 +200,7 @@ func (d *Dir) walkTree(enter func(*Dir) error, leave func(parent *Dir, name stri
 				}
 			}
 			todo, err := cur.children()
-			if err != nil && !gone(err) {
+			if err != nil && !Gone(err) {
 				return err
 			}
 			stack = append(stack, level{name, todo})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"berth/internal/linux"
 
@@ -15,18 +16,71 @@ import (
 // replaced in one step; else the new one is added before the old ones go, and a
 // device must then pass both for a moment.
 func Attach(cgroup int, rules []Rule) error {
+	before, err := Replace(cgroup, rules)
+	if err == nil {
+		before.Close()
+	}
+	return err
+}
+
+// Replace is Attach that keeps what it replaced.
+func Replace(cgroup int, rules []Rule) (*Before, error) {
 	prog, err := loadUnlocked(Program(rules))
 	if err != nil {
-		return fmt.Errorf("load device program: %w", err)
+		return nil, fmt.Errorf("load device program: %w", err)
 	}
-	defer closeAll([]int{prog})
+	defer closeAll([]loaded{{fd: prog}})
 	old, err := attached(cgroup)
+	if err != nil {
+		return nil, fmt.Errorf("query device programs: %w", err)
+	}
+	in := []loaded{{fd: prog}}
+	if err := exchange(cgroup, in, old); err != nil {
+		closeAll(old)
+		// The new one may be attached beside the old ones.
+		return nil, errors.Join(err, exchange(cgroup, nil, in))
+	}
+	return &Before{cgroup, old}, nil
+}
+
+// Before holds the programs that a cgroup had. Its owner closes it.
+type Before struct {
+	cgroup int // the fd is the caller's
+	old    []loaded
+}
+
+// PutBack makes the programs those of the cgroup again, in the place of all that it
+// has by now.
+func (b *Before) PutBack() error {
+	now, err := attached(b.cgroup)
 	if err != nil {
 		return fmt.Errorf("query device programs: %w", err)
 	}
-	defer closeAll(old)
-	if len(old) == 1 {
-		err := attach(cgroup, prog, old[0])
+	defer closeAll(now)
+	return exchange(b.cgroup, without(b.old, now), without(now, b.old))
+}
+
+// Close lets the programs go.
+func (b *Before) Close() {
+	closeAll(b.old)
+	b.old = nil
+}
+
+// without returns those of list that are not among others.
+func without(list, others []loaded) []loaded {
+	var rest []loaded
+	for _, p := range list {
+		if !slices.ContainsFunc(others, func(o loaded) bool { return o.id == p.id }) {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}
+
+// exchange attaches programs and then detaches others.
+func exchange(cgroup int, in, out []loaded) error {
+	if len(in) == 1 && len(out) == 1 {
+		err := attach(cgroup, in[0].fd, out[0].fd)
 		if err == nil {
 			return nil
 		}
@@ -34,11 +88,13 @@ func Attach(cgroup int, rules []Rule) error {
 			return fmt.Errorf("replace device program: %w", err)
 		}
 	}
-	if err := attach(cgroup, prog, 0); err != nil {
-		return fmt.Errorf("attach device program: %w", err)
+	for _, p := range in {
+		if err := attach(cgroup, p.fd, 0); err != nil {
+			return fmt.Errorf("attach device program: %w", err)
+		}
 	}
-	for _, fd := range old {
-		if err := detach(cgroup, fd); err != nil && !errors.Is(err, unix.ENOENT) {
+	for _, p := range out {
+		if err := detach(cgroup, p.fd); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("detach old device program: %w", err)
 		}
 	}
@@ -62,14 +118,14 @@ func loadUnlocked(code []byte) (int, error) {
 	}
 	fd, err = load(code)
 	if rerr := linux.Prlimit(0, unix.RLIMIT_MEMLOCK, soft, hard); err == nil && rerr != nil {
-		closeAll([]int{fd})
+		closeAll([]loaded{{fd: fd}})
 		return -1, fmt.Errorf("restore RLIMIT_MEMLOCK: %w", rerr)
 	}
 	return fd, err
 }
 
-func closeAll(fds []int) {
-	for _, fd := range fds {
-		_ = unix.Close(fd) // a program's fd has nothing to flush
+func closeAll(programs []loaded) {
+	for _, p := range programs {
+		_ = unix.Close(p.fd) // a program's fd has nothing to flush
 	}
 }

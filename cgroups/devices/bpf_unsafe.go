@@ -95,25 +95,30 @@ func detach(cgroup, prog int) error {
 	return err
 }
 
-// attached returns fds of the device programs of the cgroup itself; the caller
-// closes them.
-func attached(cgroup int) ([]int, error) {
+// loaded is a program in the kernel: its number there, and an fd.
+type loaded struct {
+	id uint32
+	fd int
+}
+
+// attached returns the device programs of the cgroup itself; the caller closes them.
+func attached(cgroup int) ([]loaded, error) {
 	ids := new([maxPrograms]uint32)
 	a := &queryAttr{cgroup: uint32(cgroup), kind: attachDevice, ids: unsafe.Pointer(ids), count: maxPrograms}
 	if _, err := bpf(bpfProgQuery, unsafe.Pointer(a)); err != nil {
 		return nil, err
 	}
-	var fds []int
+	var programs []loaded
 	for _, id := range ids[:min(a.count, maxPrograms)] {
 		fd, err := bpf(bpfProgGetFD, unsafe.Pointer(&idAttr{id: id}))
 		if errors.Is(err, unix.ENOENT) {
 			continue // detached meanwhile
 		}
 		if err != nil {
-			closeAll(fds)
+			closeAll(programs)
 			return nil, err
 		}
-		fds = append(fds, fd)
+		programs = append(programs, loaded{id, fd})
 	}
-	return fds, nil
+	return programs, nil
 }

@@ -28,6 +28,6 @@ func TestVerifier(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v: %v", rules, err)
 		}
-		closeAll([]int{fd})
+		closeAll([]loaded{{fd: fd}})
 	}
 }

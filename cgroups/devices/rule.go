@@ -28,6 +28,14 @@ type Rule struct {
 	Allow        bool
 }
 
+// Of returns the rules that resources ask for; nil asks for the default ones.
+func Of(r *specs.LinuxResources) ([]Rule, error) {
+	if r == nil {
+		return Rules(nil)
+	}
+	return Rules(r.Devices)
+}
+
 // everything says that r matches every access to every device.
 func (r Rule) everything() bool {
 	return r.Type == 'a' && r.Major == Any && r.Minor == Any && r.Access == all

@@ -88,10 +88,10 @@ func setWeights(d *cgfile.Dir, b *specs.LinuxBlockIO) error {
 // of BFQ; kernels with neither cannot weigh.
 func weight(d *cgfile.Dir, field, file, bfq, data string) error {
 	err := d.Write(file, data)
-	if missing(err) && bfq != "" {
+	if cgfile.Missing(err) && bfq != "" {
 		err = d.Write(bfq, data)
 	}
-	if missing(err) {
+	if cgfile.Missing(err) {
 		return fmt.Errorf("linux.resources.blockIO.%s cannot be applied: %w (the kernel has no I/O weights in cgroup v1)", field, err)
 	}
 	return err

@@ -1,14 +1,12 @@
 package fs1
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"berth/cgroups/cgfile"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // controller is what one v1 controller takes from the resources.
@@ -80,31 +78,33 @@ func (m *Manager) askedOf(g *group, r *specs.LinuxResources) string {
 // first, before there is a process that could use one. In one that is in use they
 // come last, since they are the hardest to put back when something is refused.
 func (m *Manager) Set(r *specs.LinuxResources) error {
-	if err := m.check(r); err != nil {
-		return err
-	}
 	if m.fresh {
-		if err := m.setDevices(r); err != nil {
+		if err := m.check(r); err != nil {
+			return err
+		}
+		if err := m.setDevices(r, nil); err != nil {
 			return err
 		}
 		m.fresh = false
-		return m.setLimits(r)
+		return m.setLimits(r, nil)
 	}
-	m.journal = cgfile.Journal{}
-	err := m.setLimits(r)
-	if err == nil {
-		err = m.setDevices(r)
-	}
-	if err != nil {
-		err = errors.Join(err, m.Undo())
-	}
-	return err
+	return cgfile.Attempt(func(j *cgfile.Journal) error { return m.Change(r, j) })
 }
 
-// Undo puts back what the last Set of a cgroup in use has changed.
-func (m *Manager) Undo() error { return m.journal.Undo() }
+// Change is Set for a cgroup in use that notes in j what it changes, for the caller
+// to take back.
+func (m *Manager) Change(r *specs.LinuxResources, j *cgfile.Journal) error {
+	if err := m.check(r); err != nil {
+		return err
+	}
+	if err := m.setLimits(r, j); err != nil {
+		return err
+	}
+	return m.setDevices(r, j)
+}
 
-func (m *Manager) setLimits(r *specs.LinuxResources) error {
+// setLimits notes in j, unless that is nil, what it changes.
+func (m *Manager) setLimits(r *specs.LinuxResources, j *cgfile.Journal) error {
 	if r == nil {
 		return nil
 	}
@@ -118,7 +118,7 @@ func (m *Manager) setLimits(r *specs.LinuxResources) error {
 		if err != nil {
 			return err
 		}
-		d.Log(&m.journal)
+		d.Log(j)
 		err = c.set(d, r)
 		d.Log(nil)
 		if err != nil {
@@ -136,6 +136,3 @@ func value[T any](p *T) (v T) {
 	}
 	return v
 }
-
-// missing says that a control file is not there.
-func missing(err error) bool { return errors.Is(err, unix.ENOENT) }

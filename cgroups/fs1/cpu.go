@@ -94,7 +94,7 @@ func setRealtime(d *cgfile.Dir, c *specs.LinuxCPU) error {
 
 func realtimeHint(err error) error {
 	switch {
-	case missing(err):
+	case cgfile.Missing(err):
 		return fmt.Errorf("linux.resources.cpu.realtime* cannot be applied: %w (the kernel lacks CONFIG_RT_GROUP_SCHED)", err)
 	case errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("%w: the parent cgroup has less real-time bandwidth", err)

@@ -22,13 +22,5 @@ func setCpuset(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if r.CPU == nil {
 		return nil
 	}
-	if r.CPU.Cpus != "" {
-		if err := d.Write("cpuset.cpus", r.CPU.Cpus); err != nil {
-			return err
-		}
-	}
-	if r.CPU.Mems != "" {
-		return d.Write("cpuset.mems", r.CPU.Mems)
-	}
-	return nil
+	return d.WriteCpuset(r.CPU.Cpus, r.CPU.Mems)
 }

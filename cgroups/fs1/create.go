@@ -1,7 +1,6 @@
 package fs1
 
 import (
-	"fmt"
 	"path"
 
 	"berth/cgroups/cgfile"
@@ -37,7 +36,7 @@ func (m *Manager) Create() (err error) {
 		}
 		roots = append(roots, root)
 		if err := g.create(root, m.ownCpuset(), &undo); err != nil {
-			if m.cfg.Rootless && denied(err) && m.askedOf(g, m.cfg.Resources) == "" {
+			if m.cfg.Rootless && cgfile.Denied(err) && m.askedOf(g, m.cfg.Resources) == "" {
 				continue
 			}
 			return err
@@ -73,25 +72,12 @@ func (g *group) create(root *cgfile.Dir, skip cpusetWants, undo *[]made) error {
 		return err
 	}
 	if !fresh && !g.adopted {
-		if err := empty(g.dir); err != nil {
+		if err := g.dir.RefuseUsed(); err != nil {
 			return err
 		}
 	}
 	if isCpuset {
 		return inheritCpuset(root, g.dir, g.rel, skip, fresh)
-	}
-	return nil
-}
-
-// empty refuses a cgroup that is in use: limits would hit those processes, and
-// deleting the container would kill them.
-func empty(d *cgfile.Dir) error {
-	pids, err := d.AllPids()
-	if err != nil {
-		return err
-	}
-	if len(pids) > 0 {
-		return fmt.Errorf("cgroup %s exists and holds %d processes, pid %d among them", d.Path, len(pids), pids[0])
 	}
 	return nil
 }

@@ -9,17 +9,14 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// setDevices writes the rules: always for a fresh cgroup, later only when r has some.
-func (m *Manager) setDevices(r *specs.LinuxResources) error {
+// setDevices writes the rules: always for a fresh cgroup, later only when r has some,
+// noting in j what was.
+func (m *Manager) setDevices(r *specs.LinuxResources, j *cgfile.Journal) error {
 	g := m.find("devices")
 	if g == nil || !m.fresh && (r == nil || len(r.Devices) == 0) {
 		return nil
 	}
-	var config []specs.LinuxDeviceCgroup
-	if r != nil {
-		config = r.Devices
-	}
-	rules, err := devices.Rules(config)
+	rules, err := devices.Of(r)
 	if err != nil {
 		return err
 	}
@@ -39,11 +36,11 @@ func (m *Manager) setDevices(r *specs.LinuxResources) error {
 		if lines, err = change(before, known, rules, lines); err != nil {
 			return err
 		}
-		m.journal.Add(func() error { return putBack(d, before, known) })
+		j.Add(func() error { return putBack(d, before, known) })
 	}
 	err = writeDevices(d, lines)
 	// The kernel lets only the host's root change device rules.
-	if m.cfg.Rootless && denied(err) {
+	if m.cfg.Rootless && cgfile.Denied(err) {
 		return nil
 	}
 	return err

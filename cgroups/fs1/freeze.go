@@ -66,7 +66,7 @@ func (m *Manager) Frozen() (bool, error) {
 	}
 	d, err := g.open()
 	if err != nil {
-		if gone(err) {
+		if cgfile.Gone(err) {
 			return false, nil
 		}
 		return false, err
@@ -75,7 +75,7 @@ func (m *Manager) Frozen() (bool, error) {
 	for wait := 50 * time.Microsecond; ; wait *= 2 {
 		s, err := d.Read("freezer.state")
 		if err != nil {
-			if gone(err) {
+			if cgfile.Gone(err) {
 				return false, nil
 			}
 			return false, err

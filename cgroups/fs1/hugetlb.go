@@ -22,13 +22,13 @@ func setHugetlb(d *cgfile.Dir, r *specs.LinuxResources) error {
 	for _, l := range r.HugepageLimits {
 		prefix := "hugetlb." + l.Pagesize
 		err := d.WriteUint(prefix+".limit_in_bytes", l.Limit)
-		if missing(err) {
+		if cgfile.Missing(err) {
 			return fmt.Errorf("linux.resources.hugepageLimits: the host has no huge pages of size %q: %w", l.Pagesize, err)
 		}
 		if err != nil {
 			return err
 		}
-		if err := d.WriteUint(prefix+".rsvd.limit_in_bytes", l.Limit); err != nil && !missing(err) {
+		if err := d.WriteUint(prefix+".rsvd.limit_in_bytes", l.Limit); err != nil && !cgfile.Missing(err) {
 			return err
 		}
 	}

@@ -36,17 +36,7 @@ func (m *Manager) Pids() ([]int, error) {
 	if g == nil {
 		g = m.groups[0]
 	}
-	d, err := g.open()
-	if err == nil {
-		var pids []int
-		if pids, err = d.AllPids(); err == nil {
-			return pids, nil
-		}
-	}
-	if gone(err) {
-		return nil, nil
-	}
-	return nil, err
+	return cgfile.PidsOf(g.open)
 }
 
 // anyPids lists the processes that are in the container's cgroup of any hierarchy:
@@ -54,15 +44,11 @@ func (m *Manager) Pids() ([]int, error) {
 func (m *Manager) anyPids() ([]int, error) {
 	var all []int
 	for _, g := range m.groups {
-		d, err := g.open()
-		if err == nil {
-			var pids []int
-			pids, err = d.AllPids()
-			all = append(all, pids...)
-		}
-		if err != nil && !gone(err) {
+		pids, err := cgfile.PidsOf(g.open)
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, pids...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil

@@ -2,16 +2,12 @@ package fs1
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
-
-	"golang.org/x/sys/unix"
 )
 
 // Manager owns a container's directories in all v1 hierarchies.
@@ -20,8 +16,6 @@ type Manager struct {
 	groups []*group
 	// fresh is true from Create to the first Set: the cgroup holds defaults.
 	fresh bool
-	// journal is what the last Set has changed.
-	journal cgfile.Journal
 }
 
 // group is the container's cgroup in one hierarchy.
@@ -110,12 +104,9 @@ func place(cfg cgroups.Config, root string, h *cgroups.Hierarchy) (*group, error
 	if p == "" {
 		p = "/" + cfg.ID
 	}
-	rel := strings.Trim(path.Clean(p), "/")
-	if rel == "" || rel == "." {
-		return nil, fmt.Errorf("linux.cgroupsPath %q: the root cgroup cannot be a container's", cfg.Path)
-	}
-	if err := cgfile.Local(rel); err != nil {
-		return nil, fmt.Errorf("linux.cgroupsPath: %w", err)
+	rel, err := cgfile.Place(p)
+	if err != nil {
+		return nil, err
 	}
 	if p[0] != '/' {
 		d, err := cgfile.Open(g.mount)
@@ -162,14 +153,4 @@ func (m *Manager) closeDirs() {
 		g.dir.Close()
 		g.dir = nil
 	}
-}
-
-// gone says that err means a removed cgroup.
-func gone(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
-}
-
-// denied says that err is one a rootless caller has to expect.
-func denied(err error) bool {
-	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS)
 }

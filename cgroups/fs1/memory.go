@@ -174,7 +174,7 @@ func writeLimit(d *cgfile.Dir, limit int64) error {
 
 func writeSwap(d *cgfile.Dir, swap int64) error {
 	err := d.WriteInt(memSwap, swap)
-	if missing(err) {
+	if cgfile.Missing(err) {
 		if swap < 0 {
 			return nil // without swap accounting nothing limits it
 		}

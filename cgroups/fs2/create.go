@@ -2,7 +2,6 @@ package fs2
 
 import (
 	"errors"
-	"fmt"
 	"path"
 	"strings"
 
@@ -26,7 +25,7 @@ func (m *Manager) Create() error {
 			// The first error is the one to report; a busy parent is in use by others.
 			_ = root.Rmdir(made[i])
 		}
-		if m.cfg.Rootless && denied(err) && needed(m.cfg.Resources) == "" {
+		if m.cfg.Rootless && cgfile.Denied(err) && needed(m.cfg.Resources) == "" {
 			m.none = true
 			return nil
 		}
@@ -53,7 +52,7 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 		return err
 	}
 	if !fresh {
-		if err := empty(m.dir); err != nil {
+		if err := m.dir.RefuseUsed(); err != nil {
 			return err
 		}
 	}
@@ -65,19 +64,6 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 		return err
 	}
 	return m.handOver(m.dir)
-}
-
-// empty refuses a cgroup that is in use: limits would hit those processes, and
-// deleting the container would kill them.
-func empty(d *cgfile.Dir) error {
-	pids, err := d.AllPids()
-	if err != nil {
-		return err
-	}
-	if len(pids) > 0 {
-		return fmt.Errorf("cgroup %s exists and holds %d processes, pid %d among them", d.Path, len(pids), pids[0])
-	}
-	return nil
 }
 
 // delegate enables every controller there is in each cgroup from the root to the
@@ -127,7 +113,7 @@ func enable(d *cgfile.Dir) error {
 		return nil
 	}
 	err = d.Write("cgroup.subtree_control", strings.Join(want, " "))
-	if err == nil || denied(err) || errors.Is(err, unix.EBUSY) {
+	if err == nil || cgfile.Denied(err) || errors.Is(err, unix.EBUSY) {
 		return nil
 	}
 	for _, name := range want {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"berth/cgroups/cgfile"
 )
 
 // eventBound is how long processes may take to stop or to die.
@@ -47,7 +49,7 @@ func (m *Manager) Frozen() (bool, error) {
 			return s == "1", nil
 		}
 	}
-	if gone(err) {
+	if cgfile.Gone(err) {
 		return false, nil
 	}
 	return false, err

@@ -54,14 +54,14 @@ func throttle(key string, dev specs.LinuxThrottleDevice) string {
 // setWeight writes to BFQ's file, which keeps v1's range, or else to io.weight.
 func setWeight(d *cgfile.Dir, dev string, weight uint16) error {
 	err := d.Write("io.bfq.weight", dev+fmt.Sprint(weight))
-	if !missing(err) {
+	if !cgfile.Missing(err) {
 		return err
 	}
 	if dev == "" {
 		dev = "default "
 	}
 	err = d.Write("io.weight", dev+fmt.Sprint(IOWeight(weight)))
-	if missing(err) {
+	if cgfile.Missing(err) {
 		return fmt.Errorf("linux.resources.blockIO.weight cannot be applied: %w (the kernel has no I/O weights)", err)
 	}
 	return err

@@ -18,7 +18,7 @@ func (m *Manager) Kill() error {
 		return cgroups.ErrNoCgroup
 	}
 	d, err := m.open()
-	if gone(err) {
+	if cgfile.Gone(err) {
 		return nil
 	}
 	if err != nil {
@@ -28,7 +28,7 @@ func (m *Manager) Kill() error {
 		return errors.New("kill cgroup: the caller itself is in it")
 	}
 	if err := d.Write("cgroup.kill", "1"); err != nil {
-		if gone(err) && !d.Exists("cgroup.procs") {
+		if cgfile.Gone(err) && !d.Exists("cgroup.procs") {
 			return nil
 		}
 		return cgfile.KillAll(m.Pids, func(frozen bool) {
@@ -37,7 +37,7 @@ func (m *Manager) Kill() error {
 		})
 	}
 	done, err := d.Await("populated", 0, eventBound)
-	if gone(err) || err == nil && done {
+	if cgfile.Gone(err) || err == nil && done {
 		return nil
 	}
 	if err != nil {
@@ -52,17 +52,7 @@ func (m *Manager) Kill() error {
 
 // Pids lists the processes of the cgroup and its children; a removed one has none.
 func (m *Manager) Pids() ([]int, error) {
-	d, err := m.open()
-	if err == nil {
-		var pids []int
-		if pids, err = d.AllPids(); err == nil {
-			return pids, nil
-		}
-	}
-	if gone(err) {
-		return nil, nil
-	}
-	return nil, err
+	return cgfile.PidsOf(m.open)
 }
 
 // OOMKills returns how often the kernel killed a process for this cgroup's limit.
@@ -72,7 +62,7 @@ func (m *Manager) OOMKills() (uint64, error) {
 		return 0, err
 	}
 	n, err := d.ReadKey("memory.events", "oom_kill")
-	if missing(err) {
+	if cgfile.Missing(err) {
 		return 0, nil // the memory controller is off
 	}
 	return n, err

@@ -1,16 +1,12 @@
 package fs2
 
 import (
-	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
-
-	"golang.org/x/sys/unix"
 )
 
 // Manager owns a container's directory in the unified hierarchy.
@@ -24,8 +20,6 @@ type Manager struct {
 	none bool
 	// fresh is true from Create to the first Set: the cgroup holds defaults.
 	fresh bool
-	// journal is what the last Set has changed.
-	journal cgfile.Journal
 }
 
 var _ cgroups.Manager = (*Manager)(nil)
@@ -80,15 +74,9 @@ func place(cfg cgroups.Config, root *cgfile.Dir, own string) (string, error) {
 	if p == "" {
 		p, relative = cfg.ID, cfg.Rootless
 	}
-	rel := strings.Trim(path.Clean(p), "/")
-	if rel == "" || rel == "." {
-		return "", fmt.Errorf("linux.cgroupsPath %q: the root cgroup cannot be a container's", cfg.Path)
-	}
-	if err := cgfile.Local(rel); err != nil {
-		return "", fmt.Errorf("linux.cgroupsPath: %w", err)
-	}
-	if !relative {
-		return rel, nil
+	rel, err := cgfile.Place(p)
+	if err != nil || !relative {
+		return rel, err
 	}
 	at, err := cgfile.OwnIn(root, own)
 	if err != nil {
@@ -115,18 +103,5 @@ func (m *Manager) closeDir() {
 	m.dir.Close()
 	m.dir = nil
 }
-
-// gone says that err means a removed cgroup.
-func gone(err error) bool {
-	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
-}
-
-// denied says that err is one a rootless caller has to expect.
-func denied(err error) bool {
-	return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS)
-}
-
-// missing says that a control file is not there.
-func missing(err error) bool { return errors.Is(err, unix.ENOENT) }
 
 func has(list []string, name string) bool { return slices.Contains(list, name) }

@@ -51,7 +51,7 @@ func setSwap(d *cgfile.Dir, m *specs.LinuxMemory) error {
 	}
 	err = d.Write("memory.swap.max", limit(v))
 	// Without swap in the kernel there is none to allow or forbid.
-	if missing(err) && v <= 0 {
+	if cgfile.Missing(err) && v <= 0 {
 		return nil
 	}
 	return err

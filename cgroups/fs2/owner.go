@@ -23,7 +23,7 @@ func (m *Manager) handOver(d *cgfile.Dir) error {
 			break
 		}
 		// Which of them are there depends on the controllers.
-		if err = d.Chown(name, m.cfg.Owner); missing(err) {
+		if err = d.Chown(name, m.cfg.Owner); cgfile.Missing(err) {
 			err = nil
 		}
 	}

@@ -89,15 +89,7 @@ func setCpuset(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if r.CPU == nil {
 		return nil
 	}
-	if r.CPU.Cpus != "" {
-		if err := d.Write("cpuset.cpus", r.CPU.Cpus); err != nil {
-			return err
-		}
-	}
-	if r.CPU.Mems != "" {
-		return d.Write("cpuset.mems", r.CPU.Mems)
-	}
-	return nil
+	return d.WriteCpuset(r.CPU.Cpus, r.CPU.Mems)
 }
 
 // setPids: zero is a limit, a negative number is none.
@@ -113,13 +105,13 @@ func setHugetlb(d *cgfile.Dir, r *specs.LinuxResources) error {
 	for _, l := range r.HugepageLimits {
 		prefix := "hugetlb." + l.Pagesize
 		err := d.WriteUint(prefix+".max", l.Limit)
-		if missing(err) {
+		if cgfile.Missing(err) {
 			return fmt.Errorf("linux.resources.hugepageLimits: the host has no huge pages of size %q: %w", l.Pagesize, err)
 		}
 		if err != nil {
 			return err
 		}
-		if err := d.WriteUint(prefix+".rsvd.max", l.Limit); err != nil && !missing(err) {
+		if err := d.WriteUint(prefix+".rsvd.max", l.Limit); err != nil && !cgfile.Missing(err) {
 			return err
 		}
 	}
@@ -147,7 +139,7 @@ func setRdma(d *cgfile.Dir, r *specs.LinuxResources) error {
 func setUnified(d *cgfile.Dir, r *specs.LinuxResources) error {
 	for file, data := range r.Unified {
 		err := d.WriteLines(file, strings.Split(strings.TrimRight(data, "\n"), "\n"))
-		if missing(err) {
+		if cgfile.Missing(err) {
 			return fmt.Errorf("linux.resources.unified: the kernel has no file %s: %w", path.Join(d.Path, file), err)
 		}
 		if err != nil {

@@ -1,8 +1,6 @@
 package fs2
 
 import (
-	"errors"
-
 	"berth/cgroups/cgfile"
 	"berth/cgroups/devices"
 
@@ -13,6 +11,26 @@ import (
 // first, before there is a process that could use one. In one that is in use they
 // come last: they are replaced in one step, and nothing behind them can fail.
 func (m *Manager) Set(r *specs.LinuxResources) error {
+	if !m.fresh {
+		return cgfile.Attempt(func(j *cgfile.Journal) error { return m.Change(r, j) })
+	}
+	if err := refuse(r); err != nil {
+		return err
+	}
+	d, err := m.open()
+	if err != nil {
+		return err
+	}
+	if err := m.setDevices(d, r, nil); err != nil {
+		return err
+	}
+	m.fresh = false
+	return setLimits(d, r)
+}
+
+// Change is Set for a cgroup in use that notes in j what it changes, for the caller
+// to take back.
+func (m *Manager) Change(r *specs.LinuxResources, j *cgfile.Journal) error {
 	if m.none {
 		return m.setNone(r)
 	}
@@ -23,29 +41,14 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 	if err != nil {
 		return err
 	}
-	if m.fresh {
-		if err := m.setDevices(d, r); err != nil {
-			return err
-		}
-		m.fresh = false
-		return setLimits(d, r)
-	}
-	m.journal = cgfile.Journal{}
-	d.Log(&m.journal)
+	d.Log(j)
 	err = setLimits(d, r)
 	d.Log(nil)
-	if err == nil {
-		err = m.setDevices(d, r)
-	}
 	if err != nil {
-		err = errors.Join(err, m.Undo())
+		return err
 	}
-	return err
+	return m.setDevices(d, r, j)
 }
-
-// Undo puts back the limits that the last Set of a cgroup in use has changed; device
-// rules stay.
-func (m *Manager) Undo() error { return m.journal.Undo() }
 
 func setLimits(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if r == nil {
@@ -70,23 +73,28 @@ func (m *Manager) setNone(r *specs.LinuxResources) error {
 }
 
 // setDevices attaches the device program: always to a fresh cgroup, later only when
-// r has rules.
-func (m *Manager) setDevices(d *cgfile.Dir, r *specs.LinuxResources) error {
+// r has rules, noting in j which one was there.
+func (m *Manager) setDevices(d *cgfile.Dir, r *specs.LinuxResources, j *cgfile.Journal) error {
 	if !m.fresh && (r == nil || len(r.Devices) == 0) {
 		return nil
 	}
-	var config []specs.LinuxDeviceCgroup
-	if r != nil {
-		config = r.Devices
-	}
-	rules, err := devices.Rules(config)
+	rules, err := devices.Of(r)
 	if err != nil {
 		return err
 	}
-	err = devices.Attach(d.FD(), rules)
+	before, err := devices.Replace(d.FD(), rules)
+	if err == nil {
+		if j == nil {
+			before.Close()
+			return nil
+		}
+		j.Add(before.PutBack)
+		j.After(before.Close)
+		return nil
+	}
 	// Loading a program takes capabilities in the host's user namespace. Without
 	// them no device can be made, and file permissions guard those that exist.
-	if m.cfg.Rootless && denied(err) {
+	if m.cfg.Rootless && cgfile.Denied(err) {
 		return nil
 	}
 	return err

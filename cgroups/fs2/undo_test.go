@@ -1,6 +1,7 @@
 package fs2
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,13 +56,17 @@ func TestUndoUnified(t *testing.T) {
 			}
 		}
 	}
-	if err := m.Set(&specs.LinuxResources{Unified: map[string]string{"cgroup.max.depth": "5"}}); err != nil {
-		t.Fatal(err)
-	}
-	if got := read(t, m, "cgroup.max.depth"); got != "5" {
-		t.Errorf("cgroup.max.depth: %q", got)
-	}
-	if err := m.Undo(); err != nil {
+	late := errors.New("refused later")
+	err := cgfile.Attempt(func(j *cgfile.Journal) error {
+		if err := m.Change(&specs.LinuxResources{Unified: map[string]string{"cgroup.max.depth": "5"}}, j); err != nil {
+			return err
+		}
+		if got := read(t, m, "cgroup.max.depth"); got != "5" {
+			t.Errorf("cgroup.max.depth: %q", got)
+		}
+		return late
+	})
+	if !errors.Is(err, late) || err.Error() != late.Error() {
 		t.Fatal(err)
 	}
 	if got := read(t, m, "cgroup.max.depth"); got != "max" {

@@ -20,11 +20,7 @@ type allow struct {
 // open the cgroup. systemd has a list of what is allowed; rules that are no such
 // list leave the unit open and to fs1 and fs2.
 func deviceProperties(r *specs.LinuxResources, version int) (list, error) {
-	var config []specs.LinuxDeviceCgroup
-	if r != nil {
-		config = r.Devices
-	}
-	rules, err := devices.Rules(config)
+	rules, err := devices.Of(r)
 	if err != nil {
 		return nil, err
 	}
