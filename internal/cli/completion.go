@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"berth/internal/command"
 )
 
 func (b *berth) completion() *cli.Command {
@@ -17,11 +19,11 @@ func (b *berth) completion() *cli.Command {
 			"   berth completion zsh > \"${fpath[1]}/_berth\"\n" +
 			"   berth completion fish > ~/.config/fish/completions/berth.fish",
 		Action: func(c *cli.Context) error {
-			args, err := arguments(c, "bash|zsh|fish")
+			args, err := command.Arguments(c, "bash|zsh|fish")
 			if err != nil {
 				return err
 			}
-			root := tree(c.App)
+			root := command.Tree(c.App)
 			var script string
 			switch args[0] {
 			case "bash":
@@ -31,15 +33,15 @@ func (b *berth) completion() *cli.Command {
 			case "fish":
 				script = fishCompletion(&root)
 			default:
-				return usage(c, fmt.Errorf("%q is not bash, zsh or fish", args[0]))
+				return command.Usage(c, fmt.Errorf("%q is not bash, zsh or fish", args[0]))
 			}
-			return printBytes(c.App.Writer, []byte(script))
+			return command.PrintBytes(c.App.Writer, []byte(script))
 		},
 	}
 }
 
 // takesContainer tells whether the first argument of a command is a container.
-func (n *node) takesContainer() bool { return strings.HasPrefix(n.args, argContainer) }
+func takesContainer(n *command.Node) bool { return strings.HasPrefix(n.Args, argContainer) }
 
 // quote is a word for any of the shells.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"berth/internal/command"
 )
 
 // complete types words into bash and returns what it offers for the last.
@@ -27,7 +29,7 @@ func TestBashCompletion(t *testing.T) {
 		t.Skip("needs bash")
 	}
 	script := filepath.Join(t.TempDir(), "berth.bash")
-	text := finished(t, command(t, "completion", "bash"))
+	text := finished(t, invoke(t, "completion", "bash"))
 	if err := os.WriteFile(script, []byte(text.stdout), 0o600); err != nil || text.code != 0 {
 		t.Fatal(err, text)
 	}
@@ -50,13 +52,13 @@ func TestBashCompletion(t *testing.T) {
 		}
 	}
 	// Every flag of every verb is offered.
-	root := tree((&berth{}).app())
-	for _, n := range root.leaves() {
-		words := append(append([]string{"berth"}, strings.Fields(n.name)...), "--")
+	root := command.Tree((&berth{}).app())
+	for _, n := range root.Leaves() {
+		words := append(append([]string{"berth"}, strings.Fields(n.Name)...), "--")
 		got := " " + complete(t, script, words...) + " "
-		for _, o := range n.flags {
-			if !strings.Contains(got, " --"+o.long()+" ") {
-				t.Errorf("%s: no --%s in %s", n.name, o.long(), got)
+		for _, o := range n.Flags {
+			if !strings.Contains(got, " --"+o.Long()+" ") {
+				t.Errorf("%s: no --%s in %s", n.Name, o.Long(), got)
 			}
 		}
 	}
@@ -65,7 +67,7 @@ func TestBashCompletion(t *testing.T) {
 // The other shells read their scripts without complaint.
 func TestCompletionSyntax(t *testing.T) {
 	for _, shell := range []string{"zsh", "fish"} {
-		got := finished(t, command(t, "completion", shell))
+		got := finished(t, invoke(t, "completion", shell))
 		if got.code != 0 || !strings.Contains(got.stdout, "create") {
 			t.Errorf("%s: %+v", shell, got)
 		}
@@ -79,7 +81,7 @@ func TestCompletionSyntax(t *testing.T) {
 			t.Errorf("%s: %v: %s", shell, err, out)
 		}
 	}
-	got := finished(t, command(t, "completion", "csh"))
+	got := finished(t, invoke(t, "completion", "csh"))
 	if got.code != 1 || !strings.Contains(got.stderr, `"csh" is not bash, zsh or fish`) {
 		t.Errorf("%+v", got)
 	}
@@ -87,19 +89,19 @@ func TestCompletionSyntax(t *testing.T) {
 
 func TestManualPages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "man")
-	if got := finished(t, command(t, "man", dir)); got != (result{}) {
+	if got := finished(t, invoke(t, "man", dir)); got != (result{}) {
 		t.Fatalf("%+v", got)
 	}
-	root := tree((&berth{}).app())
-	for _, n := range append(root.leaves(), root) {
+	root := command.Tree((&berth{}).app())
+	for _, n := range append(root.Leaves(), root) {
 		text, err := os.ReadFile(filepath.Join(dir, pageName(&n)+".8"))
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		for _, o := range n.flags {
-			if !strings.Contains(string(text), roff("--"+o.long())) {
-				t.Errorf("%s: no --%s", n.name, o.long())
+		for _, o := range n.Flags {
+			if !strings.Contains(string(text), roff("--"+o.Long())) {
+				t.Errorf("%s: no --%s", n.Name, o.Long())
 			}
 		}
 		if _, err := exec.LookPath("groff"); err != nil {
@@ -108,7 +110,7 @@ func TestManualPages(t *testing.T) {
 		cmd := exec.Command("groff", "-man", "-Tutf8", "-ww", "-z")
 		cmd.Stdin = strings.NewReader(string(text))
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("%s: %v: %s", n.name, err, out)
+			t.Errorf("%s: %v: %s", n.Name, err, out)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
+)
 
 func (b *berth) delete() *cli.Command {
 	return &cli.Command{
@@ -19,7 +23,7 @@ func (b *berth) delete() *cli.Command {
 		Action: func(c *cli.Context) error {
 			remove := func(id string) error { return b.rt.Delete(id, c.Bool("force")) }
 			if c.Bool("all") {
-				if _, err := arguments(c); err != nil {
+				if _, err := command.Arguments(c); err != nil {
 					return err
 				}
 				return b.eachOf(func(string) bool { return true }, remove)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
@@ -35,7 +36,7 @@ func (b *berth) events() *cli.Command {
 			}
 			o := libcontainer.EventsOptions{Interval: every, Once: c.Bool("stats")}
 			return b.rt.Events(id, o, func(e libcontainer.Event) error {
-				return printJSON(c.App.Writer, e, "")
+				return command.PrintJSON(c.App.Writer, e, "")
 			})
 		},
 	}
@@ -54,7 +55,7 @@ func interval(c *cli.Context) (time.Duration, error) {
 		err = errors.New("not a time like 500ms or 5s")
 	}
 	if err != nil {
-		return 0, usage(c, fmt.Errorf("--interval %q: %w", s, err))
+		return 0, command.Usage(c, fmt.Errorf("--interval %q: %w", s, err))
 	}
 	return d, nil
 }

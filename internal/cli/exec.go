@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 	"berth/specconv"
 
@@ -27,7 +28,7 @@ func (b *berth) exec() *cli.Command {
 			}
 			code, err := b.rt.Exec(id, o)
 			if err != nil {
-				return &exitError{code: exitExec, err: err}
+				return &command.Error{Code: exitExec, Err: err}
 			}
 			return ended(code, nil)
 		},
@@ -78,17 +79,17 @@ func execOptions(c *cli.Context) (string, libcontainer.ExecOptions, error) {
 	}
 	id := c.Args().First()
 	if !c.Args().Present() {
-		return "", o, usage(c, errors.New(argContainer+" is missing"))
+		return "", o, command.Usage(c, errors.New(argContainer+" is missing"))
 	}
 	if c.IsSet("user") {
 		if _, err := libcontainer.ParseUser(o.User); err != nil {
-			return "", o, usage(c, err)
+			return "", o, command.Usage(c, err)
 		}
 	}
 	for _, g := range c.StringSlice("additional-gids") {
 		gid, err := libcontainer.ParseID(g)
 		if err != nil {
-			return "", o, usage(c, errors.New("--additional-gids: "+err.Error()))
+			return "", o, command.Usage(c, errors.New("--additional-gids: "+err.Error()))
 		}
 		o.AdditionalGids = append(o.AdditionalGids, gid)
 	}
@@ -96,11 +97,11 @@ func execOptions(c *cli.Context) (string, libcontainer.ExecOptions, error) {
 	if file := c.String("process"); file != "" {
 		p, err := specconv.LoadProcess(file)
 		if err != nil {
-			return "", o, &exitError{code: exitExec, err: err}
+			return "", o, &command.Error{Code: exitExec, Err: err}
 		}
 		o.Process = p
 	} else if len(o.Args) == 0 {
-		return "", o, usage(c, errors.New("COMMAND is missing"))
+		return "", o, command.Usage(c, errors.New("COMMAND is missing"))
 	}
 	return id, o, nil
 }

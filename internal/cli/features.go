@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"berth/internal/command"
 	"berth/seccomp"
 	"berth/specconv"
 
@@ -15,10 +16,10 @@ func (b *berth) features() *cli.Command {
 		Description: "The document is the runtime specification's features.md; engines ask for it.\n\n" +
 			"   berth features",
 		Action: func(c *cli.Context) error {
-			if _, err := arguments(c); err != nil {
+			if _, err := command.Arguments(c); err != nil {
 				return err
 			}
-			return printJSON(c.App.Writer, specconv.Features(facts()), "    ")
+			return command.PrintJSON(c.App.Writer, specconv.Features(facts()), "    ")
 		},
 	}
 }

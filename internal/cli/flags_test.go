@@ -113,17 +113,6 @@ func TestOnlyPids(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "ab", 2}, {"list", "list", 0}, {"lst", "list", 1}, {"froce", "force", 1}, {"statr", "state", 1}, {"ab", "ba", 1}, {"kitten", "sitting", 3}} {
-		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != got {
-			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 // No flag of a command has a name twice, which would panic, nor one without a text.
 func TestFlagNames(t *testing.T) {
 	var check func(path string, cmd *cli.Command)

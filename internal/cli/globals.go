@@ -6,9 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
-	"berth/internal/log"
+	"berth/internal/command"
 	"berth/libcontainer"
 	"berth/libcontainer/state"
 
@@ -19,18 +18,17 @@ import (
 const defaultRoot = "/run/berth"
 
 func globalFlags() []cli.Flag {
-	return []cli.Flag{
+	flags := []cli.Flag{
 		&cli.StringFlag{Name: "root", Aliases: []string{"r"}, Usage: "keep containers' state in `DIR` (default: " + defaultRoot + ", for users $XDG_RUNTIME_DIR/berth)"},
-		&cli.StringFlag{Name: "log", Aliases: []string{"l"}, Usage: "append errors and warnings to `FILE`, besides stderr; or journald:NAME, syslog:NAME, file:PATH"},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log: text or json"},
-		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the log: error, warning or debug"},
-		&cli.BoolFlag{Name: "debug", DisableDefaultText: true, Usage: "log what goes on"},
+	}
+	flags = append(flags, command.LogFlags()...)
+	return append(flags,
 		&cli.BoolFlag{Name: "systemd-cgroup", Aliases: []string{"s"}, DisableDefaultText: true, Usage: "let systemd make cgroups; cgroupsPath is slice:prefix:name"},
 		&cli.StringFlag{Name: "cgroup-manager", Usage: "who makes cgroups: `MANAGER` is cgroupfs, systemd or disabled (default: cgroupfs)"},
 		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "do without cgroups that may not be made: `WHEN` is true, false or auto", DefaultText: "auto"},
 		&cli.BoolFlag{Name: "posix-exit", DisableDefaultText: true, Usage: "exit as a shell does when a container's command is not there (127) or cannot be executed (126)"},
 		&cli.BoolFlag{Name: "systemd-log", Hidden: true}, // youki's
-	}
+	)
 }
 
 // setUp turns the global flags into the Runtime and the log, before any verb.
@@ -38,7 +36,7 @@ func (b *berth) setUp(c *cli.Context) error {
 	if !c.Args().Present() {
 		return nil
 	}
-	l, err := newLog(c)
+	l, err := command.NewLog(c)
 	if err != nil {
 		return err
 	}
@@ -55,25 +53,6 @@ func (b *berth) setUp(c *cli.Context) error {
 	}
 	b.rt = rt
 	return nil
-}
-
-func newLog(c *cli.Context) (*log.Logger, error) {
-	o := log.Options{Path: c.String("log"), Debug: c.Bool("debug")}
-	switch f := c.String("log-format"); f {
-	case "text", "":
-	case "json":
-		o.JSON = true
-	default:
-		return nil, fmt.Errorf("--log-format %q: not text or json", f)
-	}
-	switch level := c.String("log-level"); strings.ToLower(level) {
-	case "debug":
-		o.Debug = true
-	case "", "error", "warning", "warn", "info":
-	default:
-		return nil, fmt.Errorf("--log-level %q: not error, warning or debug", level)
-	}
-	return log.New(o)
 }
 
 // setRoot decides where the containers are.

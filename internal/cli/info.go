@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"berth/internal/command"
 	"berth/libcontainer/host"
 	"berth/seccomp"
 
@@ -20,20 +21,20 @@ func (b *berth) info() *cli.Command {
 			"nothing. Some answers depend on who asks: root, or a user.\n\n" +
 			"   berth info\n" +
 			"   berth info --format json",
-		Flags: []cli.Flag{formatFlag()},
+		Flags: []cli.Flag{command.FormatFlag()},
 		Action: func(c *cli.Context) error {
-			if _, err := arguments(c); err != nil {
+			if _, err := command.Arguments(c); err != nil {
 				return err
 			}
-			format, err := formatOf(c)
+			format, err := command.FormatOf(c)
 			if err != nil {
 				return err
 			}
 			report := host.Look(seccomp.Version())
 			if format == "json" {
-				return printJSON(c.App.Writer, report, "  ")
+				return command.PrintJSON(c.App.Writer, report, "  ")
 			}
-			return printBytes(c.App.Writer, infoTable(&report))
+			return command.PrintBytes(c.App.Writer, infoTable(&report))
 		},
 	}
 }

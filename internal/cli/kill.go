@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"berth/internal/command"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
@@ -20,7 +21,7 @@ func (b *berth) kill() *cli.Command {
 			regexFlag("signal"),
 		},
 		Action: func(c *cli.Context) error {
-			args, err := arguments(c, argContainer, "[SIGNAL]")
+			args, err := command.Arguments(c, argContainer, "[SIGNAL]")
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
@@ -20,14 +21,14 @@ func (b *berth) list() *cli.Command {
 		Description: "   berth list\n" +
 			"   berth list --format json",
 		Flags: []cli.Flag{
-			formatFlag(),
+			command.FormatFlag(),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "print ids only"},
 		},
 		Action: func(c *cli.Context) error {
-			if _, err := arguments(c); err != nil {
+			if _, err := command.Arguments(c); err != nil {
 				return err
 			}
-			format, err := formatOf(c)
+			format, err := command.FormatOf(c)
 			if err != nil {
 				return err
 			}
@@ -43,25 +44,13 @@ func (b *berth) list() *cli.Command {
 				return printIDs(c.App.Writer, infos)
 			case format == "json" && len(infos) == 0:
 				// What runc prints, for callers that compare.
-				return printBytes(c.App.Writer, []byte("null\n"))
+				return command.PrintBytes(c.App.Writer, []byte("null\n"))
 			case format == "json":
-				return printJSON(c.App.Writer, infos, "")
+				return command.PrintJSON(c.App.Writer, infos, "")
 			}
 			return printTable(c.App.Writer, infos)
 		},
 	}
-}
-
-func formatFlag() cli.Flag {
-	return &cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT` of the output: table or json", DefaultText: "table"}
-}
-
-func formatOf(c *cli.Context) (string, error) {
-	f := c.String("format")
-	if f != "table" && f != "json" {
-		return "", usage(c, fmt.Errorf("--format %q: not table or json", f))
-	}
-	return f, nil
 }
 
 func printIDs(w io.Writer, infos []libcontainer.Info) error {
@@ -69,7 +58,7 @@ func printIDs(w io.Writer, infos []libcontainer.Info) error {
 	for _, i := range infos {
 		b.WriteString(i.ID + "\n")
 	}
-	return printBytes(w, b.Bytes())
+	return command.PrintBytes(w, b.Bytes())
 }
 
 // printTable has runc's columns.
@@ -83,5 +72,5 @@ func printTable(w io.Writer, infos []libcontainer.Info) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return printBytes(w, b.Bytes())
+	return command.PrintBytes(w, b.Bytes())
 }

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
-	"os"
 	"time"
 
+	"berth/internal/command"
 	"berth/internal/log"
 	"berth/libcontainer"
 
@@ -26,7 +24,7 @@ type berth struct {
 func Main(args []string) int {
 	b := &berth{}
 	app := b.app()
-	return b.finish(app.Run(oneSpelling(app, flagsFirst(app, args))))
+	return b.finish(app.Run(command.OneSpelling(app, command.FlagsFirst(app, args, flagsLast))))
 }
 
 // app builds the command tree. Verbs of one kind stand together in the help.
@@ -69,6 +67,10 @@ func (b *berth) app() *cli.App {
 	return app
 }
 
+// flagsLast are the verbs whose flags may stand behind the container: scripts for
+// runc and crun write `update web --memory 1g`.
+var flagsLast = []string{"update", "events", "stats"}
+
 func (b *berth) commands() []*cli.Command {
 	return []*cli.Command{
 		b.create(), b.start(), b.run(), b.exec(), b.kill(), b.delete(),
@@ -84,43 +86,15 @@ func rootAction(c *cli.Context) error {
 	if !c.Args().Present() {
 		return cli.ShowAppHelp(c)
 	}
-	name := c.Args().First()
-	names := make([]string, 0, len(c.App.Commands))
-	for _, cmd := range c.App.Commands {
-		names = append(names, cmd.Name)
-	}
-	return &exitError{
-		code: exitUnknownCommand,
-		err:  fmt.Errorf("unknown command %q", name),
-		hint: suggest(name, names, "", "'berth --help' lists the commands"),
-	}
+	return command.Unknown(c)
 }
 
 // finish reports how the command went: its warnings or its one error, and the
 // exit status.
 func (b *berth) finish(err error) int {
-	if b.log == nil {
-		// The global flags were wrong: there is no log yet.
-		l, e := log.New(log.Options{})
-		if e != nil {
-			panic(e) // nothing is opened
-		}
-		b.log = l
+	status, hint := 0, ""
+	if err != nil {
+		status, hint = exitCode(err, b.posixExit), hintOf(err)
 	}
-	var status statusError
-	if err == nil || errors.As(err, &status) {
-		b.log.Flush()
-		return b.closeLog(int(status))
-	}
-	b.log.Error(err)
-	if hint := hintOf(err); hint != "" {
-		fmt.Fprintln(os.Stderr, "hint: "+hint)
-	}
-	return b.closeLog(exitCode(err, b.posixExit))
-}
-
-func (b *berth) closeLog(code int) int {
-	// What the log could not take has no better place to be reported.
-	_ = b.log.Close()
-	return code
+	return command.Finish(b.log, err, hint, status)
 }

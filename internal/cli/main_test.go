@@ -27,9 +27,9 @@ type result struct {
 	stdout, stderr string
 }
 
-// command prepares berth with its state below a fresh directory of XDG_RUNTIME_DIR
+// invoke prepares berth with its state below a fresh directory of XDG_RUNTIME_DIR
 // and root.
-func command(t *testing.T, args ...string) *exec.Cmd {
+func invoke(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Env = []string{actAsBerth + "=1", "PATH=" + os.Getenv("PATH")}
@@ -114,7 +114,7 @@ func TestErrorsAndExitCodes(t *testing.T) {
 			if !strings.Contains(c.args, "--root=") && !strings.Contains(c.args, "--root ") {
 				args = append([]string{"--root", root}, args...)
 			}
-			got := finished(t, command(t, args...))
+			got := finished(t, invoke(t, args...))
 			if got.code != c.code {
 				t.Errorf("exit status %d, want %d", got.code, c.code)
 			}
@@ -148,7 +148,7 @@ func TestHints(t *testing.T) {
 		"--rooot /x list":       "did you mean --root?",
 		"exec --unheard-of x y": "'berth exec --help' tells how it is called",
 	} {
-		got := finished(t, command(t, strings.Fields(args)...))
+		got := finished(t, invoke(t, strings.Fields(args)...))
 		if !strings.HasSuffix(got.stderr, "\nhint: "+want+"\n") {
 			t.Errorf("%s: %q", args, got.stderr)
 		}
@@ -156,11 +156,11 @@ func TestHints(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	app := finished(t, command(t, "--help"))
+	app := finished(t, invoke(t, "--help"))
 	if app.code != 0 || app.stderr != "" {
 		t.Errorf("%+v", app)
 	}
-	if none := finished(t, command(t)); none != app {
+	if none := finished(t, invoke(t)); none != app {
 		t.Errorf("without arguments: %+v", none)
 	}
 	for _, cmd := range (&berth{}).commands() {
@@ -170,14 +170,14 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(app.stdout, "\n   "+cmd.Name+" ") {
 			t.Errorf("--help does not list %s", cmd.Name)
 		}
-		got := finished(t, command(t, cmd.Name, "--help"))
+		got := finished(t, invoke(t, cmd.Name, "--help"))
 		if got.code != 0 || !strings.Contains(got.stdout, "berth "+cmd.Name) || strings.Contains(got.stdout, "(default: false)") {
 			t.Errorf("%s --help: %+v", cmd.Name, got)
 		}
 		if !strings.Contains(cmd.Description, "   berth "+cmd.Name) {
 			t.Errorf("%s has no example", cmd.Name)
 		}
-		if help := finished(t, command(t, "help", cmd.Name)); help.code != 0 || !strings.Contains(help.stdout, "berth "+cmd.Name) {
+		if help := finished(t, invoke(t, "help", cmd.Name)); help.code != 0 || !strings.Contains(help.stdout, "berth "+cmd.Name) {
 			t.Errorf("help %s: %+v", cmd.Name, help)
 		}
 	}
@@ -185,7 +185,7 @@ func TestHelp(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	for _, flag := range []string{"--version", "-v", "-V", "-version"} {
-		got := finished(t, command(t, flag))
+		got := finished(t, invoke(t, flag))
 		if got.code != 0 || !strings.HasPrefix(got.stdout, "berth version ") || !strings.Contains(got.stdout, "\nspec: 1.") {
 			t.Errorf("%s: %+v", flag, got)
 		}
@@ -197,7 +197,7 @@ func TestLogFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log.json")
 	for n := 1; n <= 2; n++ {
-		got := finished(t, command(t, "--root", dir+"/r", "--log", path, "--log-format", "json", "state", "none"))
+		got := finished(t, invoke(t, "--root", dir+"/r", "--log", path, "--log-format", "json", "state", "none"))
 		if got.code != 1 || got.stderr != "berth: container does not exist\n" {
 			t.Errorf("%+v", got)
 		}
@@ -214,7 +214,7 @@ func TestLogFile(t *testing.T) {
 			t.Errorf("%q: %v", lines[n-1], err)
 		}
 	}
-	if got := finished(t, command(t, "--root", dir+"/r", "--log", path, "list", "-q")); got != (result{}) {
+	if got := finished(t, invoke(t, "--root", dir+"/r", "--log", path, "list", "-q")); got != (result{}) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -229,7 +229,7 @@ func TestListOfNothing(t *testing.T) {
 		"list":                "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n",
 		"list --format table": "ID          PID         STATUS      BUNDLE      CREATED     OWNER\n",
 	} {
-		if got := finished(t, command(t, append([]string{"--root", root}, strings.Fields(args)...)...)); got != (result{stdout: want}) {
+		if got := finished(t, invoke(t, append([]string{"--root", root}, strings.Fields(args)...)...)); got != (result{stdout: want}) {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
@@ -241,7 +241,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
-	cmd := command(t, "features")
+	cmd := invoke(t, "features")
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = full, &stderr
 	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "no space left on device") {
@@ -250,7 +250,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 }
 
 func TestFeatures(t *testing.T) {
-	got := finished(t, command(t, "features"))
+	got := finished(t, invoke(t, "features"))
 	var f struct {
 		OCIVersionMin, OCIVersionMax string
 		MountOptions                 []string
@@ -261,11 +261,11 @@ func TestFeatures(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	got := finished(t, command(t, "info"))
+	got := finished(t, invoke(t, "info"))
 	if got.code != 0 || got.stderr != "" || !strings.Contains(got.stdout, "\nnamespaces\n  cgroup ") {
 		t.Errorf("%+v", got)
 	}
-	got = finished(t, command(t, "info", "--format", "json"))
+	got = finished(t, invoke(t, "info", "--format", "json"))
 	var r struct {
 		Kernel string
 		Facts  []struct{ Group, Name, Reason string }
@@ -277,26 +277,26 @@ func TestInfo(t *testing.T) {
 
 func TestSpec(t *testing.T) {
 	dir := t.TempDir()
-	if got := finished(t, command(t, "spec", "--bundle", dir)); got != (result{}) {
+	if got := finished(t, invoke(t, "spec", "--bundle", dir)); got != (result{}) {
 		t.Fatalf("%+v", got)
 	}
 	data, err := os.ReadFile(dir + "/config.json")
 	if err != nil || !json.Valid(data) {
 		t.Fatalf("%q: %v", data, err)
 	}
-	got := finished(t, command(t, "spec", "-b", dir))
+	got := finished(t, invoke(t, "spec", "-b", dir))
 	if got.code != 1 || got.stderr != "berth: file "+dir+"/config.json exists. Remove it first\n" {
 		t.Errorf("%+v", got)
 	}
-	here := command(t, "spec")
+	here := invoke(t, "spec")
 	here.Dir = dir
 	if got := finished(t, here); got.stderr != "berth: file config.json exists. Remove it first\n" {
 		t.Errorf("%+v", got)
 	}
-	if got := finished(t, command(t, "spec", "--file", "-")); got.stdout != string(data) {
+	if got := finished(t, invoke(t, "spec", "--file", "-")); got.stdout != string(data) {
 		t.Errorf("to stdout: %+v", got)
 	}
-	if got := finished(t, command(t, "spec", "--rootless", "-f", dir+"/rootless.json")); got != (result{}) {
+	if got := finished(t, invoke(t, "spec", "--rootless", "-f", dir+"/rootless.json")); got != (result{}) {
 		t.Errorf("%+v", got)
 	}
 	if rootless, err := os.ReadFile(dir + "/rootless.json"); err != nil || !strings.Contains(string(rootless), "uidMappings") {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"berth/internal/command"
 )
 
 // man writes the manual pages: what --help says, as roff.
@@ -18,15 +20,15 @@ func (b *berth) man() *cli.Command {
 		ArgsUsage: "DIR",
 		Hidden:    true, // for the build
 		Action: func(c *cli.Context) error {
-			args, err := arguments(c, "DIR")
+			args, err := command.Arguments(c, "DIR")
 			if err != nil {
 				return err
 			}
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			root := tree(c.App)
-			pages := append([]node{root}, root.leaves()...)
+			root := command.Tree(c.App)
+			pages := append([]command.Node{root}, root.Leaves()...)
 			for i := range pages {
 				name := filepath.Join(args[0], pageName(&pages[i])+".8")
 				if err := os.WriteFile(name, page(&pages[i], &root), 0o644); err != nil {
@@ -38,49 +40,49 @@ func (b *berth) man() *cli.Command {
 	}
 }
 
-func pageName(n *node) string {
-	if n.name == "berth" {
-		return n.name
+func pageName(n *command.Node) string {
+	if n.Name == "berth" {
+		return n.Name
 	}
-	return "berth-" + strings.ReplaceAll(n.name, " ", "-")
+	return "berth-" + strings.ReplaceAll(n.Name, " ", "-")
 }
 
 // page renders one page (man(7)).
-func page(n, root *node) []byte {
+func page(n, root *command.Node) []byte {
 	var b bytes.Buffer
 	name := pageName(n)
 	fmt.Fprintf(&b, ".TH %s 8 \"\" \"berth %s\" \"OCI container runtime\"\n", strings.ToUpper(name), roff(version))
-	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", roff(name), roff(n.usage))
-	if n.name == root.name {
+	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", roff(name), roff(n.Usage))
+	if n.Name == root.Name {
 		b.WriteString("\\fBberth\\fR [\\fIglobal options\\fR] \\fIcommand\\fR [\\fIoptions\\fR] [\\fIarguments\\fR]\n")
 	} else {
-		fmt.Fprintf(&b, "\\fBberth %s\\fR [\\fIoptions\\fR] %s\n", roff(n.name), roff(n.args))
+		fmt.Fprintf(&b, "\\fBberth %s\\fR [\\fIoptions\\fR] %s\n", roff(n.Name), roff(n.Args))
 	}
-	if n.text != "" {
+	if n.Text != "" {
 		b.WriteString(".SH DESCRIPTION\n")
-		writeText(&b, n.text)
+		writeText(&b, n.Text)
 	}
-	if n.name == root.name {
+	if n.Name == root.Name {
 		b.WriteString(".SH COMMANDS\n")
-		for _, c := range n.leaves() {
-			fmt.Fprintf(&b, ".TP\n\\fB%s\\fR(8)\n%s\n", roff(pageName(&c)), roff(c.usage))
+		for _, c := range n.Leaves() {
+			fmt.Fprintf(&b, ".TP\n\\fB%s\\fR(8)\n%s\n", roff(pageName(&c)), roff(c.Usage))
 		}
 	}
 	writeOptions(&b, n)
-	if n.name != root.name {
+	if n.Name != root.Name {
 		b.WriteString(".SH SEE ALSO\n\\fBberth\\fR(8)\n")
 	}
 	return b.Bytes()
 }
 
-func writeOptions(b *bytes.Buffer, n *node) {
+func writeOptions(b *bytes.Buffer, n *command.Node) {
 	b.WriteString(".SH OPTIONS\n")
-	for _, o := range n.flags {
-		b.WriteString(".TP\n\\fB" + roff(strings.Join(o.dashed(), ", ")) + "\\fR")
-		if o.value != "" {
-			b.WriteString(" \\fI" + roff(o.value) + "\\fR")
+	for _, o := range n.Flags {
+		b.WriteString(".TP\n\\fB" + roff(strings.Join(o.Dashed(), ", ")) + "\\fR")
+		if o.Value != "" {
+			b.WriteString(" \\fI" + roff(o.Value) + "\\fR")
 		}
-		b.WriteString("\n" + roff(o.usage) + "\n")
+		b.WriteString("\n" + roff(o.Usage) + "\n")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"text/tabwriter"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 	"berth/specconv"
 
@@ -29,8 +30,8 @@ func (b *berth) mounts() *cli.Command {
 			if !c.Args().Present() {
 				return cli.ShowSubcommandHelp(c)
 			}
-			e := usage(c, fmt.Errorf("unknown command %q", c.Args().First()))
-			e.hint = suggest(c.Args().First(), []string{"add", "remove", "list"}, "mounts ", e.hint)
+			e := command.Usage(c, fmt.Errorf("unknown command %q", c.Args().First()))
+			e.Cure = command.Suggest(c.Args().First(), []string{"add", "remove", "list"}, "mounts ", e.Cure)
 			return e
 		},
 	}
@@ -63,7 +64,7 @@ func (b *berth) mountsRemove() *cli.Command {
 }
 
 func changeMounts(c *cli.Context, change func(id string, list []specs.Mount) error) error {
-	args, err := arguments(c, argContainer, argMounts)
+	args, err := command.Arguments(c, argContainer, argMounts)
 	if err != nil {
 		return err
 	}
@@ -92,14 +93,14 @@ func (b *berth) mountsList() *cli.Command {
 		Usage:        "list the mounts of a container that runs",
 		ArgsUsage:    argContainer,
 		Description:  "   berth mounts list --format json web",
-		Flags:        []cli.Flag{formatFlag()},
+		Flags:        []cli.Flag{command.FormatFlag()},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
 			id, err := containerID(c)
 			if err != nil {
 				return err
 			}
-			format, err := formatOf(c)
+			format, err := command.FormatOf(c)
 			if err != nil {
 				return err
 			}
@@ -108,9 +109,9 @@ func (b *berth) mountsList() *cli.Command {
 				return err
 			}
 			if format == "json" {
-				return printJSON(c.App.Writer, list, "")
+				return command.PrintJSON(c.App.Writer, list, "")
 			}
-			return printBytes(c.App.Writer, mountTable(list))
+			return command.PrintBytes(c.App.Writer, mountTable(list))
 		},
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"berth/internal/command"
 )
 
 func (b *berth) ps() *cli.Command {
@@ -21,14 +23,14 @@ func (b *berth) ps() *cli.Command {
 			"   berth ps web\n" +
 			"   berth ps web aux\n" +
 			"   berth ps --format json web       # process ids",
-		Flags: []cli.Flag{formatFlag()},
+		Flags: []cli.Flag{command.FormatFlag()},
 		Action: func(c *cli.Context) error {
-			format, err := formatOf(c)
+			format, err := command.FormatOf(c)
 			if err != nil {
 				return err
 			}
 			if !c.Args().Present() {
-				return usage(c, errors.New(argContainer+" is missing"))
+				return command.Usage(c, errors.New(argContainer+" is missing"))
 			}
 			pids, err := b.rt.Ps(c.Args().First())
 			if err != nil {
@@ -38,7 +40,7 @@ func (b *berth) ps() *cli.Command {
 				if pids == nil {
 					pids = []int{}
 				}
-				return printJSON(c.App.Writer, pids, "")
+				return command.PrintJSON(c.App.Writer, pids, "")
 			}
 			table, err := hostPs(c.Args().Tail())
 			if err != nil {
@@ -47,7 +49,7 @@ func (b *berth) ps() *cli.Command {
 			if table, err = onlyPids(table, pids); err != nil {
 				return err
 			}
-			return printBytes(c.App.Writer, table)
+			return command.PrintBytes(c.App.Writer, table)
 		},
 	}
 }

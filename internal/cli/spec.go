@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"berth/internal/command"
 	"berth/specconv"
 
 	"github.com/urfave/cli/v2"
@@ -27,24 +28,24 @@ func (b *berth) spec() *cli.Command {
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "write to `FILE` in the place of config.json; - is stdout"},
 		}, templateFlags()...),
 		Action: func(c *cli.Context) error {
-			if _, err := arguments(c); err != nil {
+			if _, err := command.Arguments(c); err != nil {
 				return err
 			}
 			o, err := templateOptions(c)
 			if err != nil {
-				return usage(c, err)
+				return command.Usage(c, err)
 			}
 			spec, err := specconv.Template(o)
 			if err != nil {
-				return usage(c, err)
+				return command.Usage(c, err)
 			}
 			var out bytes.Buffer
-			if err := printJSON(&out, spec, "\t"); err != nil {
+			if err := command.PrintJSON(&out, spec, "\t"); err != nil {
 				return err
 			}
 			name := c.String("file")
 			if name == "-" {
-				return printBytes(c.App.Writer, out.Bytes())
+				return command.PrintBytes(c.App.Writer, out.Bytes())
 			}
 			if name == "" {
 				name = "config.json"

@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
+)
 
 func (b *berth) state() *cli.Command {
 	return &cli.Command{
@@ -18,7 +22,7 @@ func (b *berth) state() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return printJSON(c.App.Writer, info, "  ")
+			return command.PrintJSON(c.App.Writer, info, "  ")
 		},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
@@ -33,11 +34,11 @@ func (b *berth) stats() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true, Usage: "show containers that have stopped, too"},
 			&cli.BoolFlag{Name: "no-stream", DisableDefaultText: true, Usage: "show one round and exit"},
-			formatFlag(),
+			command.FormatFlag(),
 			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, Value: "2s", Usage: "`TIME` between two rounds: 500ms, 2s, or a number of seconds", DefaultText: "2s"},
 		},
 		Action: func(c *cli.Context) error {
-			format, err := formatOf(c)
+			format, err := command.FormatOf(c)
 			if err != nil {
 				return err
 			}
@@ -46,7 +47,7 @@ func (b *berth) stats() *cli.Command {
 				return err
 			}
 			if c.Bool("all") && c.Args().Present() {
-				return usage(c, errors.New("--all and containers exclude each other"))
+				return command.Usage(c, errors.New("--all and containers exclude each other"))
 			}
 			m := &meter{rt: b.rt, ids: c.Args().Slice(), all: c.Bool("all"), last: map[string]libcontainer.Sample{}}
 			show := printUse
@@ -160,7 +161,7 @@ func redrawUse(w io.Writer, uses []use) error {
 	}
 	const home, clearLine, clearRest = "\x1b[H", "\x1b[K\n", "\x1b[J"
 	table = bytes.ReplaceAll(table, []byte("\n"), []byte(clearLine))
-	return printBytes(w, slices.Concat([]byte(home), table, []byte(clearRest)))
+	return command.PrintBytes(w, slices.Concat([]byte(home), table, []byte(clearRest)))
 }
 
 func printUse(w io.Writer, uses []use) error {
@@ -168,7 +169,7 @@ func printUse(w io.Writer, uses []use) error {
 	if err != nil {
 		return err
 	}
-	return printBytes(w, table)
+	return command.PrintBytes(w, table)
 }
 
 func printUseJSON(w io.Writer, uses []use) error {
@@ -189,7 +190,7 @@ func printUseJSON(w io.Writer, uses []use) error {
 		}
 		list[i] = o
 	}
-	return printJSON(w, list, "")
+	return command.PrintJSON(w, list, "")
 }
 
 func useTable(uses []use) ([]byte, error) {

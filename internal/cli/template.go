@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 
+	"berth/internal/command"
 	"berth/libcontainer/host"
 	"berth/seccomp"
 	"berth/specconv"
@@ -70,9 +71,9 @@ func templateOptions(c *cli.Context) (specconv.TemplateOptions, error) {
 
 func templateLimits(c *cli.Context, o *specconv.TemplateOptions) error {
 	if s := c.String("memory"); s != "" {
-		n, err := size(s)
+		n, err := command.Size(s)
 		if err != nil || *n <= 0 {
-			return fmt.Errorf("--memory %q: %w", s, errSize)
+			return fmt.Errorf("--memory %q: %w", s, command.ErrSize)
 		}
 		o.Memory = *n
 	}

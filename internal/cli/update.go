@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 	"berth/specconv"
 
@@ -66,15 +67,15 @@ type limit struct {
 // parse is then reported in one way.
 var limits = [...]limit{
 	{"memory", "memory `LIMIT`", func(r *specs.LinuxResources, v string) (err error) {
-		memory(r).Limit, err = size(v)
+		memory(r).Limit, err = command.Size(v)
 		return err
 	}},
 	{"memory-reservation", "soft memory `LIMIT`", func(r *specs.LinuxResources, v string) (err error) {
-		memory(r).Reservation, err = size(v)
+		memory(r).Reservation, err = command.Size(v)
 		return err
 	}},
 	{"memory-swap", "`LIMIT` of memory and swap together", func(r *specs.LinuxResources, v string) (err error) {
-		memory(r).Swap, err = size(v)
+		memory(r).Swap, err = command.Size(v)
 		return err
 	}},
 	{"pids-limit", "at most `N` processes and threads", func(r *specs.LinuxResources, v string) error {
@@ -175,7 +176,7 @@ func (b *berth) updateOptions(c *cli.Context) (libcontainer.UpdateOptions, error
 			continue
 		}
 		if err := l.set(o.Resources, v); err != nil {
-			return o, usage(c, fmt.Errorf("--%s %q: %w", l.flag, v, reason(err)))
+			return o, command.Usage(c, fmt.Errorf("--%s %q: %w", l.flag, v, reason(err)))
 		}
 	}
 	return o, specconv.CheckResources(o.Resources)

@@ -8,27 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"berth/internal/command"
 	"berth/internal/log"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
 )
-
-func TestSize(t *testing.T) {
-	for s, want := range map[string]int64{
-		"0": 0, "-1": -1, "1048576": 1 << 20, "9223372036854775807": 1<<63 - 1, "64b": 64,
-		"512k": 512 << 10, "512K": 512 << 10, "64m": 64 << 20, "64MB": 64 << 20, "64MiB": 64 << 20, "1.5g": 3 << 29, "2t": 2 << 40, ".5k": 512,
-	} {
-		if got, err := size(s); err != nil || *got != want {
-			t.Errorf("%q: %v, want %d", s, err, want)
-		}
-	}
-	for _, s := range []string{"", "k", "b", "i", "ib", "1i", "1ib", "-2", "-1k", "+1", "1e3", "0x10", "1_000", "1 k", "1kk", "1kbb", ".", "1.2.3", "8388608t", "99999999999999999999", "NaN", "inf"} {
-		if got, err := size(s); err == nil {
-			t.Errorf("%q: %d", s, *got)
-		}
-	}
-}
 
 func TestUpdateFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "r.json")
@@ -83,7 +68,7 @@ func TestFlagsFirst(t *testing.T) {
 	} {
 		args := append([]string{"berth"}, strings.Fields(in)...)
 		before := slices.Clone(args)
-		got := flagsFirst((&berth{}).app(), args)
+		got := command.FlagsFirst((&berth{}).app(), args, flagsLast)
 		if strings.Join(got[1:], " ") != want || !slices.Equal(args, before) {
 			t.Errorf("%s:\n got %q\nwant %q", in, got, want)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"berth/internal/command"
 	"berth/libcontainer"
 	"berth/specconv"
 
@@ -22,14 +23,14 @@ func (b *berth) validate() *cli.Command {
 		Flags: []cli.Flag{
 			bundleFlag(),
 			&cli.StringFlag{Name: "config", Usage: "read `FILE` in the place of the bundle's config.json"},
-			formatFlag(), // its -f is create's --config
+			command.FormatFlag(), // its -f is create's --config
 			&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "exit with 1 if something would be ignored, too"},
 		},
 		Action: func(c *cli.Context) error {
-			if _, err := arguments(c); err != nil {
+			if _, err := command.Arguments(c); err != nil {
 				return err
 			}
-			format, err := formatOf(c)
+			format, err := command.FormatOf(c)
 			if err != nil {
 				return err
 			}
@@ -42,7 +43,7 @@ func (b *berth) validate() *cli.Command {
 			}
 			for i := range list {
 				if list[i].Fault() || c.Bool("strict") {
-					return statusError(exitFailure)
+					return command.Status(command.ExitFailure)
 				}
 			}
 			return nil
@@ -65,7 +66,7 @@ func printFindings(c *cli.Context, format string, list []specconv.Finding) error
 		if list == nil {
 			out.Findings = []specconv.Finding{}
 		}
-		return printJSON(c.App.Writer, out, "  ")
+		return command.PrintJSON(c.App.Writer, out, "  ")
 	}
 	var b bytes.Buffer
 	for _, kind := range []specconv.Kind{specconv.Invalid, specconv.Unsupported, specconv.Ignored} {
@@ -78,5 +79,5 @@ func printFindings(c *cli.Context, format string, list []specconv.Finding) error
 	if b.Len() == 0 {
 		b.WriteString("valid\n")
 	}
-	return printBytes(c.App.Writer, b.Bytes())
+	return command.PrintBytes(c.App.Writer, b.Bytes())
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/urfave/cli/v2"
+
+	"berth/internal/command"
 )
 
 func (b *berth) wait() *cli.Command {
@@ -26,7 +28,7 @@ func (b *berth) wait() *cli.Command {
 			}
 			code, err := b.rt.Wait(id)
 			if err == nil && c.Bool("print") {
-				return printBytes(c.App.Writer, fmt.Appendln(nil, code))
+				return command.PrintBytes(c.App.Writer, fmt.Appendln(nil, code))
 			}
 			return ended(code, err)
 		},

@@ -3,10 +3,12 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"berth/internal/command"
 )
 
 // zshCompletion hands each command's flags to _arguments.
-func zshCompletion(root *node) string {
+func zshCompletion(root *command.Node) string {
 	var b strings.Builder
 	b.WriteString("#compdef berth\n\n" +
 		"_berth_containers() {\n" +
@@ -19,30 +21,30 @@ func zshCompletion(root *node) string {
 }
 
 // writeZsh writes the function of a command, after those of its children.
-func writeZsh(b *strings.Builder, function string, n *node) {
-	for i := range n.subs {
-		writeZsh(b, zshFunction(&n.subs[i]), &n.subs[i])
+func writeZsh(b *strings.Builder, function string, n *command.Node) {
+	for i := range n.Subs {
+		writeZsh(b, zshFunction(&n.Subs[i]), &n.Subs[i])
 	}
 	fmt.Fprintf(b, "%s() {\n\tlocal curcontext=$curcontext state line\n\ttypeset -A opt_args\n\t_arguments -C -S", function)
-	for _, o := range n.flags {
-		for _, name := range o.dashed() {
+	for _, o := range n.Flags {
+		for _, name := range o.Dashed() {
 			fmt.Fprintf(b, " \\\n\t\t%s", quote(zshFlag(name, &o)))
 		}
 	}
 	switch {
-	case len(n.subs) > 0:
+	case len(n.Subs) > 0:
 		b.WriteString(" \\\n\t\t'1: :->command' '*:: :->rest'\n\tcase $state in\n\tcommand)\n\t\tlocal -a list=(")
-		for _, s := range n.subs {
-			fmt.Fprintf(b, "\n\t\t\t%s", quote(lastWord(s.name)+":"+s.usage))
+		for _, s := range n.Subs {
+			fmt.Fprintf(b, "\n\t\t\t%s", quote(lastWord(s.Name)+":"+s.Usage))
 		}
 		b.WriteString(")\n\t\t_describe command list ;;\n\trest)\n\t\tcase $line[1] in\n")
-		for _, s := range n.subs {
-			fmt.Fprintf(b, "\t\t%s) %s ;;\n", lastWord(s.name), zshFunction(&s))
+		for _, s := range n.Subs {
+			fmt.Fprintf(b, "\t\t%s) %s ;;\n", lastWord(s.Name), zshFunction(&s))
 		}
 		b.WriteString("\t\tesac ;;\n\tesac\n")
-	case n.takesContainer():
+	case takesContainer(n):
 		b.WriteString(" \\\n\t\t'1:container:_berth_containers' '*:argument:_files'\n")
-	case n.name == "completion":
+	case n.Name == "completion":
 		b.WriteString(" \\\n\t\t'1:shell:(bash zsh fish)'\n")
 	default:
 		b.WriteString("\n")
@@ -51,29 +53,29 @@ func writeZsh(b *strings.Builder, function string, n *node) {
 }
 
 // zshFlag is an optspec of _arguments.
-func zshFlag(name string, o *option) string {
+func zshFlag(name string, o *command.Option) string {
 	// Brackets and colons end the parts of a spec.
-	text := strings.NewReplacer("[", `\[`, "]", `\]`, ":", `\:`).Replace(o.usage)
+	text := strings.NewReplacer("[", `\[`, "]", `\]`, ":", `\:`).Replace(o.Usage)
 	spec := name + "[" + text + "]"
-	if strings.Contains(o.usage, "(repeatable)") {
+	if strings.Contains(o.Usage, "(repeatable)") {
 		spec = "*" + spec
 	}
-	if o.value == "" {
+	if o.Value == "" {
 		return spec
 	}
-	value := strings.NewReplacer("[", "", "]", "", ":", " ").Replace(o.value)
+	value := strings.NewReplacer("[", "", "]", "", ":", " ").Replace(o.Value)
 	action := ""
 	switch {
-	case o.choices() != nil:
-		action = "(" + strings.Join(o.choices(), " ") + ")"
-	case o.files() == "dir":
+	case choices(*o) != nil:
+		action = "(" + strings.Join(choices(*o), " ") + ")"
+	case files(*o) == "dir":
 		action = "_files -/"
-	case o.files() == "file":
+	case files(*o) == "file":
 		action = "_files"
 	}
 	return spec + ":" + value + ":" + action
 }
 
-func zshFunction(n *node) string { return "_berth_" + strings.ReplaceAll(n.name, " ", "_") }
+func zshFunction(n *command.Node) string { return "_berth_" + strings.ReplaceAll(n.Name, " ", "_") }
 
 func lastWord(s string) string { return s[strings.LastIndexByte(s, ' ')+1:] }

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"slices"
@@ -7,18 +7,21 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// flagsLast are the verbs whose flags may stand behind the container: scripts for
-// runc and crun write `update web --memory 1g`.
-var flagsLast = []string{"update", "events", "stats"}
-
-// flagsFirst moves the flags of these verbs before their arguments, where cli
-// expects them.
-func flagsFirst(app *cli.App, args []string) []string {
+// Name finds the word among args that is the command's name, behind the global
+// flags; len(args) when there is none.
+func Name(app *cli.App, args []string) int {
 	i := 1
 	for i < len(args) && isFlag(args[i]) {
 		i += width(app.Flags, args[i])
 	}
-	if i >= len(args) || !slices.Contains(flagsLast, args[i]) {
+	return min(i, len(args))
+}
+
+// FlagsFirst moves the flags of the commands named last before their arguments,
+// where cli expects them; args[0] is the program.
+func FlagsFirst(app *cli.App, args, last []string) []string {
+	i := Name(app, args)
+	if i == len(args) || !slices.Contains(last, args[i]) {
 		return args
 	}
 	cmd := app.Command(args[i])

@@ -1,10 +1,10 @@
-package cli
+package command
 
 import "strings"
 
-// suggest names what was probably meant, or returns otherwise. Of two names as
+// Suggest names what was probably meant, or returns otherwise. Of two names as
 // near the one that goes on where the typed one ends is better.
-func suggest(name string, known []string, prefix, otherwise string) string {
+func Suggest(name string, known []string, prefix, otherwise string) string {
 	best, least := "", len(name)/3+1 // more edits than a third are another word
 	for _, k := range known {
 		if len(k) < 2 {

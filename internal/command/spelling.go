@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"slices"
@@ -7,9 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// oneSpelling gives every flag before the workload's own arguments its first name:
+// OneSpelling gives every flag before the workload's own arguments its first name:
 // urfave/cli refuses a repeatable flag that comes in two forms (--env A=1 -e B=2).
-func oneSpelling(app *cli.App, args []string) []string {
+func OneSpelling(app *cli.App, args []string) []string {
 	out := slices.Clone(args)
 	i := spell(app.Flags, out, 1)
 	if i < len(out) {

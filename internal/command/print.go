@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// printJSON writes v as a JSON text with a newline. indent is empty for one line.
-func printJSON(w io.Writer, v any, indent string) error {
+// PrintJSON writes v as a JSON text with a newline. indent is empty for one line.
+func PrintJSON(w io.Writer, v any, indent string) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -16,12 +16,12 @@ func printJSON(w io.Writer, v any, indent string) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode output: %w", err)
 	}
-	return printBytes(w, b.Bytes())
+	return PrintBytes(w, b.Bytes())
 }
 
-// printBytes writes all output of a command in one call: what a full disk cut off
+// PrintBytes writes all output of a command in one call: what a full disk cut off
 // must not look whole.
-func printBytes(w io.Writer, p []byte) error {
+func PrintBytes(w io.Writer, p []byte) error {
 	if _, err := w.Write(p); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}

@@ -1,33 +1,38 @@
-package cli
+package command
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"strings"
 )
 
-var errSize = errors.New("not a size like 1048576, 512k, 64m or 1.5g")
+// ErrSize is what Size says of other texts.
+const ErrSize = sizeError("not a size like 1048576, 512k, 64m or 1.5g")
 
-// size parses a number of bytes; -1 is no limit.
-func size(s string) (*int64, error) {
+// sizeError is a constant, so that no verb pays for its making.
+type sizeError string
+
+func (e sizeError) Error() string { return string(e) }
+
+// Size parses a number of bytes; -1 is no limit.
+func Size(s string) (*int64, error) {
 	if s == "-1" {
 		n := int64(-1)
 		return &n, nil
 	}
 	digits, shift := unit(strings.ToLower(s))
 	if strings.Trim(digits, "0123456789.") != "" {
-		return nil, errSize // no sign, no exponent, no hex
+		return nil, ErrSize // no sign, no exponent, no hex
 	}
 	f, err := strconv.ParseFloat(digits, 64)
 	if err != nil {
-		return nil, errSize
+		return nil, ErrSize
 	}
 	if n, err := strconv.ParseInt(digits, 10, 64); err == nil && shift == 0 {
 		return &n, nil // exact, where a float would round
 	}
 	if f = math.Ldexp(f, shift); f >= math.MaxInt64 {
-		return nil, errSize
+		return nil, ErrSize
 	}
 	n := int64(f)
 	return &n, nil
@@ -47,26 +52,4 @@ func unit(s string) (digits string, shift int) {
 		return s[:len(s)-1], 10 * (i + 1)
 	}
 	return s, 0
-}
-
-func signed(s string) (*int64, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return &n, err
-}
-
-func unsigned(s string) (*uint64, error) {
-	n, err := strconv.ParseUint(s, 10, 64)
-	return &n, err
-}
-
-// reason drops what strconv says about itself.
-func reason(err error) error {
-	var num *strconv.NumError
-	switch {
-	case !errors.As(err, &num):
-		return err
-	case errors.Is(num, strconv.ErrRange):
-		return errors.New("out of range")
-	}
-	return errors.New("not a number that fits")
 }

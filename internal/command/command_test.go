@@ -1,0 +1,30 @@
+package command
+
+import "testing"
+
+func TestSize(t *testing.T) {
+	for s, want := range map[string]int64{
+		"0": 0, "-1": -1, "1048576": 1 << 20, "9223372036854775807": 1<<63 - 1, "64b": 64,
+		"512k": 512 << 10, "512K": 512 << 10, "64m": 64 << 20, "64MB": 64 << 20, "64MiB": 64 << 20, "1.5g": 3 << 29, "2t": 2 << 40, ".5k": 512,
+	} {
+		if got, err := Size(s); err != nil || *got != want {
+			t.Errorf("%q: %v, want %d", s, err, want)
+		}
+	}
+	for _, s := range []string{"", "k", "b", "i", "ib", "1i", "1ib", "-2", "-1k", "+1", "1e3", "0x10", "1_000", "1 k", "1kk", "1kbb", ".", "1.2.3", "8388608t", "99999999999999999999", "NaN", "inf"} {
+		if got, err := Size(s); err == nil {
+			t.Errorf("%q: %d", s, *got)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "ab", 2}, {"list", "list", 0}, {"lst", "list", 1}, {"froce", "force", 1}, {"statr", "state", 1}, {"ab", "ba", 1}, {"kitten", "sitting", 3}} {
+		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != got {
+			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
