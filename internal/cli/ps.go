@@ -19,7 +19,8 @@ func (b *berth) ps() *cli.Command {
 		Name:      "ps",
 		Usage:     "show the processes of a container",
 		ArgsUsage: argContainer + " [PS ARGUMENTS]",
-		Description: "The table is that of the host's ps, whose arguments may follow (default: -ef).\n\n" +
+		Description: "The table is that of the host's ps, whose arguments may follow (default: -ef).\n" +
+			"On a host without ps, berth prints a small table of its own.\n\n" +
 			"   berth ps web\n" +
 			"   berth ps web aux\n" +
 			"   berth ps --format json web       # process ids",
@@ -43,6 +44,9 @@ func (b *berth) ps() *cli.Command {
 				return command.PrintJSON(c.App.Writer, pids, "")
 			}
 			table, err := hostPs(c.Args().Tail())
+			if errors.Is(err, exec.ErrNotFound) && c.NArg() == 1 {
+				return command.PrintBytes(c.App.Writer, ownPs(pids))
+			}
 			if err != nil {
 				return err
 			}
@@ -64,6 +68,13 @@ func hostPs(args []string) ([]byte, error) {
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
 		first, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
 		return nil, fmt.Errorf("ps %s: %s: %w", strings.Join(args, " "), first, err)
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, &command.Error{
+			Code: command.ExitFailure,
+			Err:  fmt.Errorf("ps %s: %w", strings.Join(args, " "), err),
+			Cure: "install ps on the host (package procps), or leave its arguments away",
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ps %s: %w", strings.Join(args, " "), err)

@@ -132,6 +132,30 @@ func TestPsTable(t *testing.T) {
 	x.ContainsNot("ps -o", out, "UID")
 }
 
+// A small host has no ps: the table is berth's own then, and a command line cannot
+// command the terminal it is shown on.
+func TestPsTableOfOurOwn(t *testing.T) {
+	x := New(t, Cgroup("freezer"))
+	x.PeerFails("runc", "it needs the host's ps")
+	x.PeerFails("crun", "1.8.1 prints pids only")
+	c := x.Up(Args("/bin/probe", "pause", "\x1b]0;title\a"))
+	cmd := x.Cmd("ps", c.ID)
+	cmd.Env = []string{"PATH=" + x.Dir}
+	r := cmd.Run()
+	x.Code(r, 0)
+	lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
+	Same(x, "lines", len(lines), 2)
+	Same(x, "columns", strings.Fields(lines[0]), []string{"UID", "PID", "PPID", "CMD"})
+	Equal(x, "pid", strings.Fields(lines[1])[1], fmt.Sprint(c.Pid))
+	x.Contains("command", lines[1], "probe pause ?]0;title?")
+	cmd = x.Cmd("ps", c.ID, "aux")
+	cmd.Env = []string{"PATH=" + x.Dir}
+	r = cmd.Run()
+	x.Code(r, 1)
+	x.Contains("stderr", r.Stderr, "ps aux: ")
+	x.Contains("stderr", r.Stderr, "hint: install ps on the host")
+}
+
 func TestSpec(t *testing.T) {
 	x := New(t)
 	x.PeerFails("crun", "1.8.1 leaves the mappings to run")
