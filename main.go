@@ -7,6 +7,12 @@
 //   - stage 2 (libcontainer/boot), the same binary executed again inside them, which
 //     takes over in its package's init, before anything else has been initialised,
 //     and ends in the container's program.
+//
+// The Go runtime need not look for its CPU limit in the cgroup files of the host: that
+// takes longer than some verbs, and no verb computes.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
 package main
 
 import (
