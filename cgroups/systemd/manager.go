@@ -23,6 +23,9 @@ type files interface {
 	// Adopt opens the cgroup, which may hold processes, and makes it in hierarchies
 	// that systemd leaves alone.
 	Adopt() error
+	// Change is Set for a cgroup in use that notes in j what it changes, for the
+	// caller to take back.
+	Change(r *specs.LinuxResources, j *cgfile.Journal) error
 	// Close gives back file descriptors.
 	Close()
 }
@@ -180,20 +183,35 @@ func (m *Manager) limitProperties() (list, error) {
 // Set changes the limits; see cgroups.Manager. The files come first, where what the
 // kernel refuses is refused before the unit promises it, and again behind the
 // unit: systemd rounds a quota, and puts its own device program beside the
-// container's.
+// container's. What one of the three refuses takes the others back, the files last.
 func (m *Manager) Set(r *specs.LinuxResources) error {
-	if err := m.files.Set(r); err != nil {
+	return cgfile.Attempt(func(j *cgfile.Journal) error { return m.change(r, j) })
+}
+
+func (m *Manager) change(r *specs.LinuxResources, j *cgfile.Journal) error {
+	if err := m.Change(r, j); err != nil || r == nil {
 		return err
-	}
-	if r == nil {
-		return nil
 	}
 	props, err := m.changes(r)
 	if err != nil || len(props) == 0 {
 		return err
 	}
 	exact := m.exact(r)
-	if !m.v2 && len(r.Devices) > 0 {
+	before, err := m.bus.properties(m.unit, props)
+	if err != nil {
+		return err
+	}
+	devices := len(r.Devices) > 0
+	if err := m.setUnit(props, devices); err != nil {
+		return err // systemd takes all properties or none
+	}
+	j.Add(func() error { return m.setUnit(before, devices) })
+	return m.Change(exact, j)
+}
+
+// setUnit changes properties, devices among them or not.
+func (m *Manager) setUnit(props list, devices bool) error {
+	if !m.v2 && devices {
 		// On v1 systemd denies everything first; nobody may be in the way of that.
 		thaw, err := m.hold()
 		if err != nil {
@@ -201,10 +219,7 @@ func (m *Manager) Set(r *specs.LinuxResources) error {
 		}
 		defer thaw()
 	}
-	if err := m.bus.set(m.unit, props); err != nil {
-		return err
-	}
-	return m.files.Set(exact)
+	return m.bus.set(m.unit, props)
 }
 
 // exact adds the bandwidth that the files have to an update: systemd writes its
@@ -256,10 +271,14 @@ func (m *Manager) changes(r *specs.LinuxResources) (list, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An empty list clears what the unit has; one that is not empty adds to it.
-	var none list
-	none.set("DeviceAllow", []allow{})
-	return append(append(props, none...), dev...), nil
+	for _, p := range dev {
+		if entries, ok := p.Value.Value().([]allow); ok {
+			props = props.allowing(entries)
+		} else {
+			props.variant(p.Name, p.Value)
+		}
+	}
+	return props, nil
 }
 
 func (m *Manager) changedLimits(r *specs.LinuxResources) (list, error) {

@@ -31,6 +31,21 @@ func (l *list) variant(name string, v dbus.Variant) {
 	*l = append(*l, p)
 }
 
+// allowing adds the list of devices. An empty one clears what a unit has; one that is
+// not empty adds to it.
+func (l list) allowing(entries []allow) list {
+	none := systemd.Property{Name: "DeviceAllow", Value: dbus.MakeVariant([]allow{})}
+	l = append(l, none)
+	if len(entries) > 0 {
+		l = append(l, systemd.Property{Name: "DeviceAllow", Value: dbus.MakeVariant(entries)})
+	}
+	return l
+}
+
+func (l list) has(name string) bool {
+	return slices.ContainsFunc(l, func(p systemd.Property) bool { return p.Name == name })
+}
+
 // annotated returns the properties that annotations ask for, by name. A value is
 // GVariant text ("uint64 5", "'word'", "['a', 'b']", "true", "@t 5"). A span of
 // time in seconds, ...Sec as unit files have it, becomes ...USec, the name it has

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
 )
 
 // reuseBound is how long a unit of the same name may take to go.
@@ -108,6 +109,37 @@ func (b *bus) activeState(unit string) string {
 		return nil
 	})
 	return state
+}
+
+// properties returns what the unit has for the properties in l, in a form that set
+// takes. Those that this systemd does not tell are left out.
+func (b *bus) properties(unit string, l list) (now list, err error) {
+	var all map[string]any
+	err = b.do(func(ctx context.Context, c *systemd.Conn) error {
+		if all, err = c.GetUnitTypePropertiesContext(ctx, unit, "Scope"); err != nil {
+			return fmt.Errorf("properties of systemd unit %s: %w", unit, bounded(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range l {
+		value, ok := all[p.Name]
+		if !ok || now.has(p.Name) {
+			continue
+		}
+		if p.Name == "DeviceAllow" {
+			var entries []allow
+			if err := dbus.Store([]any{value}, &entries); err != nil {
+				return nil, fmt.Errorf("property DeviceAllow of systemd unit %s: %w", unit, err)
+			}
+			now = now.allowing(entries)
+			continue
+		}
+		now.set(p.Name, value)
+	}
+	return now, nil
 }
 
 // set changes properties until the next start of the host.

@@ -157,6 +157,33 @@ func TestSystemdUpdate(t *testing.T) {
 	Equal(x, "pids", read(x, c, pidsMax), "max")
 }
 
+// systemd refuses a MemoryHigh of 0, which the kernel takes: files, properties and
+// device rules are again what they were.
+func TestSystemdUpdateRollback(t *testing.T) {
+	x := withSystemd(t, V2)
+	c := x.Up(resources(usual))
+	update := func(text string) Result { return fed(x, text, "update", "-r", "-", x.ID) }
+	// As root also the rules, which are replaced behind the limits.
+	devices := ""
+	if !x.Rootless {
+		devices = `"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":5,"access":"rwm"}],`
+	}
+	unit := map[string]string{
+		"MemoryMax": "100663296", "MemoryHigh": "infinity", "TasksMax": "99", "CPUQuotaPerSecUSec": "500ms", "CPUQuotaPeriodUSec": "100ms", "CPUWeight": "59",
+	}
+	before := settings(x, c)
+	for range 2 {
+		x.Refused(update(`{`+devices+`"memory":{"limit":134217728},"pids":{"limit":50},"cpu":{"quota":20000,"period":50000,"shares":1024},"unified":{"memory.high":"0"}}`),
+			1, "update .*MemoryHigh")
+		Equal(x, "limits", settings(x, c), before)
+		Equal(x, "memory.high", x.CgroupFile(c.Pid, "", "", "memory.high"), "max")
+		properties(x, scope(x.ID), unit)
+		c.ExecOK("/bin/sh", "-c", "echo x >/dev/null")
+	}
+	x.Code(update(`{"pids":{"limit":50}}`), 0)
+	Equal(x, "pids", read(x, c, pidsMax), "50")
+}
+
 func TestSystemdUnified(t *testing.T) {
 	x := withSystemd(t, V2)
 	c := x.Up(resources(specs.LinuxResources{
