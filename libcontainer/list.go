@@ -5,9 +5,7 @@ import "berth/libcontainer/state"
 // List tells about every container below the root, by id.
 func (rt *Runtime) List() ([]Info, error) {
 	entries, skipped, err := rt.store().List(func(st *state.State) (bool, error) {
-		c := opened{rt: rt, state: st}
-		defer c.closeManager()
-		return c.frozen()
+		return (&opened{rt: rt, state: st}).frozen()
 	})
 	if err != nil {
 		return nil, err

@@ -52,17 +52,10 @@ func (rt *Runtime) load(id string, load func(*state.Dir) (*state.State, error)) 
 
 // close ends the lock, if there is one, and gives all file descriptors back.
 func (c *opened) close() {
-	c.closeManager()
-	_ = c.dir.Close() // a directory has nothing to lose
-}
-
-// closeManager keeps a list of thousands of containers from holding as many file
-// descriptors: besides the limit, the kernel waits for an RCU grace period each
-// time a table of descriptors that threads share has to grow.
-func (c *opened) closeManager() {
 	if m, ok := c.mgr.(interface{ Close() }); ok {
 		m.Close()
 	}
+	_ = c.dir.Close() // a directory has nothing to lose
 }
 
 // manager returns the container's cgroup.
@@ -85,15 +78,9 @@ func (c *opened) status() (state.Status, error) {
 // frozen takes a cgroup that cannot tell for one that is not frozen: a container
 // whose cgroup an admin removed still has to be listed, killed and deleted.
 func (c *opened) frozen() (bool, error) {
-	m, err := c.manager()
-	if err == nil {
-		var is bool
-		if is, err = m.Frozen(); err == nil {
-			return is, nil
-		}
-	}
-	if !errors.Is(err, cgroups.ErrNoCgroup) {
+	is, err := manager.Frozen(c.state.Cgroup)
+	if err != nil {
 		c.rt.Log.Debugf("freezer of %s: %v", c.state.ID, err)
 	}
-	return false, nil
+	return is, nil
 }

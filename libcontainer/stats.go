@@ -40,9 +40,7 @@ func (rt *Runtime) Stats(id string) (Sample, error) {
 // have stopped are in the list with stopped only.
 func (rt *Runtime) AllStats(stopped bool) ([]Sample, error) {
 	entries, skipped, err := rt.store().List(func(st *state.State) (bool, error) {
-		c := opened{rt: rt, state: st}
-		defer c.closeManager()
-		return c.frozen()
+		return (&opened{rt: rt, state: st}).frozen()
 	})
 	if err != nil {
 		return nil, err

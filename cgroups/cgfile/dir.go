@@ -107,24 +107,29 @@ var noOpenat2 atomic.Bool
 // open opens a directory without following any symlink.
 func open(dirfd int, p string, resolve uint64) (*Dir, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
-	if !noOpenat2.Load() {
-		fd, err := linux.Openat2(dirfd, p, linux.OpenHow{Flags: flags, Resolve: resolve | linux.ResolveNoSymlinks})
-		if err == nil {
-			return &Dir{fd: fd}, nil
-		}
-		if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
-			return nil, err
-		}
-		noOpenat2.Store(true)
-	}
-	fd, err := walk(dirfd, p, flags)
+	fd, err := openPath(dirfd, p, flags, resolve|linux.ResolveNoSymlinks)
 	if err != nil {
 		return nil, err
 	}
 	return &Dir{fd: fd}, nil
 }
 
-// walk is open without openat2: component by component, each with O_NOFOLLOW.
+// openPath opens p without following any symlink.
+func openPath(dirfd int, p string, flags int, resolve uint64) (int, error) {
+	if !noOpenat2.Load() {
+		fd, err := linux.Openat2(dirfd, p, linux.OpenHow{Flags: uint64(flags), Resolve: resolve})
+		if err == nil {
+			return fd, nil
+		}
+		if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
+			return -1, err
+		}
+		noOpenat2.Store(true)
+	}
+	return walk(dirfd, p, flags)
+}
+
+// walk is openPath without openat2: component by component, each with O_NOFOLLOW.
 func walk(dirfd int, p string, flags int) (int, error) {
 	cur := dirfd
 	if strings.HasPrefix(p, "/") {

@@ -64,16 +64,14 @@ func (m *Manager) Frozen() (bool, error) {
 	if g == nil {
 		return false, nil
 	}
-	d, err := g.open()
-	if err != nil {
-		if cgfile.Gone(err) {
-			return false, nil
-		}
-		return false, err
-	}
+	return FrozenAt(g.path)
+}
+
+// FrozenAt is Frozen for the cgroup at dir in the freezer's hierarchy.
+func FrozenAt(dir string) (bool, error) {
 	end := time.Now().Add(unstickAfter)
 	for wait := 50 * time.Microsecond; ; wait *= 2 {
-		s, err := d.Read("freezer.state")
+		s, err := cgfile.ReadShort(dir, "freezer.state")
 		if err != nil {
 			if cgfile.Gone(err) {
 				return false, nil

@@ -42,15 +42,14 @@ func (m *Manager) Frozen() (bool, error) {
 	if m.none {
 		return false, nil
 	}
-	d, err := m.open()
-	if err == nil {
-		var s string
-		if s, err = d.Read("cgroup.freeze"); err == nil {
-			return s == "1", nil
-		}
-	}
+	return FrozenAt(m.path)
+}
+
+// FrozenAt is Frozen for the cgroup at dir.
+func FrozenAt(dir string) (bool, error) {
+	s, err := cgfile.ReadShort(dir, "cgroup.freeze")
 	if cgfile.Gone(err) {
 		return false, nil
 	}
-	return false, err
+	return s == "1", err
 }

@@ -61,6 +61,18 @@ func systemdRuns() bool {
 	return err == nil && fi.IsDir()
 }
 
+// Frozen tells whether the cgroup that a state file describes is frozen, as its
+// Manager does; one that does not exist is not.
+func Frozen(rec cgroups.Record) (bool, error) {
+	if dir, v2 := rec.Paths[""]; v2 && dir != "" {
+		return fs2.FrozenAt(dir)
+	}
+	if dir := rec.Paths["freezer"]; dir != "" {
+		return fs1.FrozenAt(dir)
+	}
+	return false, nil
+}
+
 // Load takes up the cgroup that a state file describes; it touches nothing.
 func Load(rec cgroups.Record) (cgroups.Manager, error) {
 	if rec.Driver == "disabled" {

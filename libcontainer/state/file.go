@@ -47,6 +47,9 @@ func readAt(dirfd int, name string, buf []byte) ([]byte, error) {
 			return buf, nil
 		default:
 			buf = buf[:len(buf)+n]
+			if len(buf) < cap(buf) {
+				return buf, nil // of a regular file only the end is read short
+			}
 		}
 	}
 }
