@@ -21,7 +21,11 @@ ifneq ($(CGO_ENABLED),0)
 LDFLAGS += -linkmode external -extldflags "-static"
 endif
 # The commit is stamped by hand: Go's own stamp would make the binary depend on the state of the checkout.
-BUILDFLAGS := -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)'
+BUILDFLAGS := -trimpath -buildvcs=false -tags $(TAGS),image -ldflags '$(LDFLAGS)'
+
+# The image side is a program of its own that is embedded (internal/imageside).
+IMAGE      := internal/imageside/berth-image
+IMAGEFLAGS := -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X berth/image/cli.version=$(VERSION)'
 
 # What the tests run against; set it to runc or crun to see how a peer does.
 RUNTIME ?= $(CURDIR)/$(BIN)
@@ -34,6 +38,7 @@ export CGO_ENABLED
 .PHONY: build
 build: check-build ## Build bin/berth, static (CGO_ENABLED=0: without libseccomp)
 	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build $(IMAGEFLAGS) -o $(IMAGE).new.$$$$ ./image/program && mv $(IMAGE).new.$$$$ $(IMAGE)
 	$(GO) build $(BUILDFLAGS) -o $(BIN) .
 
 .PHONY: demo
@@ -112,7 +117,7 @@ install: ## Install bin/berth and its manual below PREFIX (/usr/local)
 
 .PHONY: clean
 clean: ## Remove what make built
-	rm -rf bin
+	rm -rf bin $(IMAGE)
 
 .PHONY: help
 help: ## Show this list

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
 )
 
 func (b *berth) completion() *cli.Command {
@@ -23,7 +23,10 @@ func (b *berth) completion() *cli.Command {
 			if err != nil {
 				return err
 			}
-			root := command.Tree(c.App)
+			root, err := wholeTree(c.App)
+			if err != nil {
+				return err
+			}
 			var script string
 			switch args[0] {
 			case "bash":

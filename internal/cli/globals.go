@@ -21,7 +21,7 @@ func globalFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "root", Aliases: []string{"r"}, Usage: "keep containers' state in `DIR` (default: " + defaultRoot + ", for users $XDG_RUNTIME_DIR/berth)"},
 	}
-	flags = append(flags, command.LogFlags()...)
+	flags = append(append(flags, command.StoreFlag()), command.LogFlags()...)
 	return append(flags,
 		&cli.BoolFlag{Name: "systemd-cgroup", Aliases: []string{"s"}, DisableDefaultText: true, Usage: "let systemd make cgroups; cgroupsPath is slice:prefix:name"},
 		&cli.StringFlag{Name: "cgroup-manager", Usage: "who makes cgroups: `MANAGER` is cgroupfs, systemd or disabled (default: cgroupfs)"},

@@ -24,6 +24,7 @@ type berth struct {
 func Main(args []string) int {
 	b := &berth{}
 	app := b.app()
+	addImageVerbs(app, args)
 	return b.finish(app.Run(command.OneSpelling(app, command.FlagsFirst(app, args, flagsLast))))
 }
 

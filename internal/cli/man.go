@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
 )
 
 // man writes the manual pages: what --help says, as roff.
@@ -27,7 +27,10 @@ func (b *berth) man() *cli.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			root := command.Tree(c.App)
+			root, err := wholeTree(c.App)
+			if err != nil {
+				return err
+			}
 			pages := append([]command.Node{root}, root.Leaves()...)
 			for i := range pages {
 				name := filepath.Join(args[0], pageName(&pages[i])+".8")

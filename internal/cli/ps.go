@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
 )
 
 func (b *berth) ps() *cli.Command {

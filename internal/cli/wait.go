@@ -3,9 +3,9 @@ package cli
 import (
 	"fmt"
 
-	"github.com/urfave/cli/v2"
-
 	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
 )
 
 func (b *berth) wait() *cli.Command {

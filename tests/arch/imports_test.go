@@ -22,15 +22,15 @@ var heavy = []string{
 
 // row is a line of imports.txt.
 type row struct {
-	kind    string // inside, parent or tests
+	kind    string // inside, parent, image or tests
 	allowed []string
 }
 
 // table is imports.txt.
 type table struct {
 	rows map[string]row
-	// homes are the packages that may import a module of somebody else; @parent and
-	// @tests stand for all packages of the kind.
+	// homes are the packages that may import a module of somebody else; @parent,
+	// @image and @tests stand for all packages of the kind.
 	homes map[string][]string
 }
 
@@ -53,7 +53,7 @@ func readTable(t *testing.T) table {
 		switch words[0] {
 		case "home":
 			read.homes[words[1]] = words[2:]
-		case "inside", "parent", "tests":
+		case "inside", "parent", "image", "tests":
 			read.rows[words[1]] = row{kind: words[0], allowed: words[2:]}
 		default:
 			t.Fatalf("imports.txt:%d: %q is no kind of package", number+1, words[0])
@@ -94,7 +94,7 @@ func TestImports(t *testing.T) {
 	for pkg, imports := range used {
 		row, known := table.rows[pkg]
 		if !known {
-			t.Errorf("imports.txt: package %s is missing; its line would be\n%s", pkg, line("parent", pkg, imports))
+			t.Errorf("imports.txt: package %s is missing; its line would be\n%s", pkg, line(kindOf(pkg), pkg, imports))
 			continue
 		}
 		for name := range imports {
@@ -107,8 +107,11 @@ func TestImports(t *testing.T) {
 				t.Errorf("imports.txt: %s does not import %s any more: its line is\n%s", pkg, name, line(row.kind, pkg, imports))
 			}
 		}
-		if row.kind == "inside" {
+		switch row.kind {
+		case "inside":
 			checkInside(t, table, pkg, row)
+		case "parent":
+			checkParent(t, table, pkg, row)
 		}
 	}
 	for pkg := range table.rows {
@@ -136,6 +139,15 @@ func (t table) homeOf(name string) string {
 	return best
 }
 
+// kindOf is what a package that is not in the table is by its place.
+func kindOf(pkg string) string {
+	switch top, _, _ := strings.Cut(pkg, "/"); top {
+	case "image", "tests":
+		return top
+	}
+	return "parent"
+}
+
 func checkStandard(t *testing.T, kind string, s source, name string) {
 	t.Helper()
 	switch kind {
@@ -156,6 +168,16 @@ func checkInside(t *testing.T, table table, pkg string, row row) {
 	for _, name := range row.allowed {
 		if table.rows[name].kind != "inside" {
 			t.Errorf("imports.txt: %s is inside and may import only what is inside, not %s", pkg, name)
+		}
+	}
+}
+
+// checkParent: the runtime does not link the image side, which is a program of its own.
+func checkParent(t *testing.T, table table, pkg string, row row) {
+	t.Helper()
+	for _, name := range row.allowed {
+		if table.rows[name].kind == "image" {
+			t.Errorf("imports.txt: %s is the runtime's and may not import %s of the image side", pkg, name)
 		}
 	}
 }

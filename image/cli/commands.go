@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
+)
+
+// commands are the verbs; each is in the file of its name. A new one needs its line
+// in internal/imageside/verbs.go, too.
+func (b *berth) commands() []*cli.Command {
+	return []*cli.Command{
+		b.tree(),
+	}
+}
+
+// tree prints what berth's manual pages and completions are made from.
+func (b *berth) tree() *cli.Command {
+	return &cli.Command{
+		Name:   "image-commands",
+		Usage:  "print the commands of the image side as JSON",
+		Hidden: true, // for berth man and berth completion
+		Action: func(c *cli.Context) error {
+			if _, err := command.Arguments(c); err != nil {
+				return err
+			}
+			return command.PrintJSON(out(c), command.Tree(c.App), "")
+		},
+	}
+}
