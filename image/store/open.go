@@ -1,0 +1,253 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"berth/image"
+
+	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
+)
+
+// Options says how a store is opened.
+type Options struct {
+	// Dir is where the store is, DefaultDir when empty. It is made if missing.
+	Dir string
+	// ReadOnly refuses everything that writes, and makes nothing. A directory that
+	// is not there is then an empty store.
+	ReadOnly bool
+	// Quota bounds the bytes of blobs and unpacked layers; 0 is no bound.
+	Quota int64
+	// Waiting is told, once, what a call waits for; nil is silent.
+	Waiting func(what string)
+}
+
+// Store is an open store. Its methods may be called from several goroutines.
+type Store struct {
+	options Options
+
+	root       *dir
+	sha256     *dir // blobs/sha256
+	sha512     *dir
+	ingest     *dir
+	layers     *dir
+	tmp        *dir
+	containers *dir
+	cache      *dir
+
+	mu sync.Mutex
+	// uses counts the Use()s of this handle: gc by the same process would wait for itself.
+	uses int
+	// unsynced are the layers that were made, or found, without a syncfs.
+	unsynced map[digest.Digest]bool
+	boot     string
+}
+
+// DefaultDir is where the store of this user is: /var/lib/berth for root,
+// $XDG_DATA_HOME/berth for others.
+func DefaultDir() (string, error) {
+	if os.Geteuid() == 0 && !inUserNamespace() {
+		return "/var/lib/berth", nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "berth"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil || !filepath.IsAbs(home) {
+		return "", errors.New("store: neither XDG_DATA_HOME nor HOME says where it is; name it with --store")
+	}
+	return filepath.Join(home, ".local/share/berth"), nil
+}
+
+// inUserNamespace tells whether root here is an ordinary user of the host: then
+// not every id is mapped to itself.
+func inUserNamespace() bool {
+	raw, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	var inside, outside, count int64
+	n, err := fmt.Sscan(string(raw), &inside, &outside, &count)
+	return err == nil && n == 3 && (inside != 0 || outside != 0 || count != 1<<32-1)
+}
+
+// Open opens a store and makes what is missing of it.
+func Open(o Options) (*Store, error) {
+	if o.Dir == "" {
+		path, err := DefaultDir()
+		if err != nil {
+			return nil, err
+		}
+		o.Dir = path
+	}
+	path, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", o.Dir, err)
+	}
+	o.Dir = path
+	s := &Store{options: o, unsynced: map[digest.Digest]bool{}, boot: bootID()}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open() error {
+	if !s.options.ReadOnly {
+		if err := os.MkdirAll(s.options.Dir, 0o700); err != nil {
+			return err
+		}
+	}
+	root, err := openDir(s.options.Dir)
+	if err != nil {
+		if s.options.ReadOnly && notExist(err) {
+			return nil
+		}
+		return err
+	}
+	s.root = root
+	if err := s.checkVersion(); err != nil {
+		return err
+	}
+	blobs, err := s.place(root, "blobs")
+	if err != nil || blobs == nil {
+		return err
+	}
+	defer blobs.f.Close()
+	for _, p := range []struct {
+		in   *dir
+		name string
+		to   **dir
+	}{
+		{blobs, "sha256", &s.sha256}, {blobs, "sha512", &s.sha512},
+		{root, "ingest", &s.ingest}, {root, "layers", &s.layers}, {root, "tmp", &s.tmp},
+		{root, "containers", &s.containers}, {root, "cache", &s.cache},
+	} {
+		if *p.to, err = s.place(p.in, p.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place opens a directory of the store; nil when it is missing from one that is
+// only read.
+func (s *Store) place(in *dir, name string) (*dir, error) {
+	if !s.options.ReadOnly {
+		return in.make(name)
+	}
+	d, err := in.sub(name)
+	if notExist(err) {
+		return nil, nil
+	}
+	return d, err
+}
+
+const layoutFile = `{"imageLayoutVersion":"1.0.0"}` + "\n"
+
+// checkVersion makes sure that the directory is a store, or becomes one.
+func (s *Store) checkVersion() error {
+	const name = "oci-layout"
+	raw, err := s.root.read(name, image.MaxManifest)
+	if err == nil {
+		return checkLayoutVersion(s.root.join(name), raw)
+	}
+	if !notExist(err) || s.options.ReadOnly {
+		if s.options.ReadOnly && notExist(err) {
+			return nil
+		}
+		return err
+	}
+	if err := s.mayBecomeStore(); err != nil {
+		return err
+	}
+	tmp, err := s.root.make("tmp")
+	if err != nil {
+		return err
+	}
+	defer tmp.f.Close()
+	return s.root.replace(tmp, name, []byte(layoutFile), 0o444)
+}
+
+// mayBecomeStore refuses a directory that has other things in it: gc removes what
+// it does not know.
+func (s *Store) mayBecomeStore() error {
+	names, err := s.root.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		switch name {
+		case "tmp", "blobs", "ingest", "layers", "containers", "cache", "lock", "oci-layout", "lost+found":
+		default:
+			return fmt.Errorf("%s is not a store: it has %q and no oci-layout", s.root.path, name)
+		}
+	}
+	return nil
+}
+
+// Close gives the store up.
+func (s *Store) Close() error {
+	var err error
+	for _, d := range []*dir{s.root, s.sha256, s.sha512, s.ingest, s.layers, s.tmp, s.containers, s.cache} {
+		if d != nil {
+			err = errors.Join(err, d.close())
+		}
+	}
+	return err
+}
+
+// Dir is the absolute path of the store.
+func (s *Store) Dir() string { return s.options.Dir }
+
+// writable refuses a store that was opened for reading.
+func (s *Store) writable() error {
+	if s.options.ReadOnly {
+		return ErrReadOnly
+	}
+	return nil
+}
+
+func (s *Store) waiting(what string) {
+	if s.options.Waiting != nil {
+		s.options.Waiting(what)
+	}
+}
+
+// bootID names this boot of the machine. Where the kernel does not tell, it is
+// empty, and layers count only when synced.
+func bootID() string {
+	raw, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil || len(raw) < 36 {
+		return ""
+	}
+	return string(raw[:36])
+}
+
+// room refuses content that cannot fit, before any of it is fetched.
+func (s *Store) room(need int64) error {
+	if need <= 0 {
+		return nil
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(s.root.fd(), &st); err == nil && st.Bsize > 0 {
+		if free := int64(st.Bavail) * st.Bsize; free < need {
+			return &QuotaError{Need: need, Room: max(free, 0)}
+		}
+	}
+	if s.options.Quota <= 0 {
+		return nil
+	}
+	u, err := s.Usage()
+	if err != nil {
+		return err
+	}
+	if left := s.options.Quota - u.Bytes(); left < need {
+		return &QuotaError{Need: need, Room: max(left, 0), Quota: true}
+	}
+	return nil
+}
