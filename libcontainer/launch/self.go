@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 
+	"berth/internal/imageside"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -50,16 +52,9 @@ func copySelf() (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	for left := st.Size(); left > 0; {
-		n, err := unix.Sendfile(fd, int(src.Fd()), nil, int(left))
-		if err == nil && n == 0 {
-			err = fmt.Errorf("%d bytes are missing", left)
-		}
-		if err != nil && err != unix.EINTR {
-			unix.Close(fd)
-			return -1, fmt.Errorf("copy own binary to memory: %w", err)
-		}
-		left -= int64(max(n, 0))
+	if err := copyFile(fd, src, st.Size()); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("copy own binary to memory: %w", err)
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
@@ -67,6 +62,38 @@ func copySelf() (int, error) {
 		return -1, fmt.Errorf("seal copy of own binary: %w", err)
 	}
 	return fd, nil
+}
+
+// copyFile leaves a hole for the image program, two thirds of the binary, which the
+// init stage never reads.
+func copyFile(to int, from *os.File, size int64) error {
+	head := make([]byte, 4096)
+	n, err := from.ReadAt(head, 0)
+	if err != nil {
+		return err
+	}
+	hole, skipped := imageside.Extent(head[:n])
+	if err := copyRange(to, from, 0, hole); err != nil {
+		return err
+	}
+	return copyRange(to, from, hole+skipped, size)
+}
+
+// copyRange copies the bytes from start to end to the same place.
+func copyRange(to int, from *os.File, start, end int64) error {
+	if _, err := unix.Seek(to, start, unix.SEEK_SET); err != nil {
+		return err
+	}
+	for start < end {
+		n, err := unix.Sendfile(to, int(from.Fd()), &start, int(end-start))
+		if err == nil && n == 0 {
+			return fmt.Errorf("%d bytes are missing", end-start)
+		}
+		if err != nil && err != unix.EINTR {
+			return err
+		}
+	}
+	return nil
 }
 
 // executableMemfd asks for MFD_EXEC where the kernel knows it (since v6.3), which
