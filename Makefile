@@ -69,6 +69,11 @@ integration: build ## Run the integration tests alone (RUNTIME=runc: against a p
 load: build ## Run the load tests alone (BERTH_LOAD_CONTAINERS=1000: how many)
 	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' load
 
+.PHONY: test-build-peers
+test-build-peers: build ## Build the Dockerfiles of tests/build with buildah too, and compare
+	@tests/setup/deps build test peers
+	@BERTH_RUNTIME='$(RUNTIME)' BERTH_PEERS=1 $(GO) test -count=1 -timeout 30m -run TestPeers ./tests/build
+
 .PHONY: test-vm
 test-vm: build ## Run integration tests in test machines: cgroup v2, systemd, a login user (VM='-v root': options)
 	@tests/setup/deps vm

@@ -37,6 +37,8 @@ var stages = []stage{
 	{name: "integration", dir: "tests/integration", serial: true},
 	{name: "attack", dir: "tests/attack", serial: true},
 	{name: "engines", dir: "tests/engines", serial: true},
+	{name: "image", dir: "tests/image", serial: true},
+	{name: "build", dir: "tests/build", serial: true},
 	{name: "load", dir: "tests/load", serial: true},
 	{name: "conformance", dir: "tests/conformance", serial: true},
 }

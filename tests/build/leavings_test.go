@@ -1,0 +1,191 @@
+package build
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// grep finds a text in the files below dir and returns the first that has it.
+// Layers are compressed: their unpacked form is in the store as well.
+func grep(t *testing.T, dir, text string) string {
+	t.Helper()
+	hit := ""
+	must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || hit != "" || !d.Type().IsRegular() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(raw, []byte(text)) {
+			hit = path
+		}
+		return err
+	}))
+	return hit
+}
+
+// leavings is what a build could leave behind: mounts, containers' processes and
+// cgroups, and temporary files of the store.
+func (b *builder) leavings(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	must(t, err)
+	for line := range strings.SplitSeq(string(mounts), "\n") {
+		if strings.Contains(line, b.store) {
+			list = append(list, "mount "+line)
+		}
+	}
+	for _, dir := range []string{"tmp", "ingest"} {
+		entries, err := os.ReadDir(filepath.Join(b.store, dir))
+		if err != nil {
+			continue // the store makes it when it needs it
+		}
+		for _, e := range entries {
+			list = append(list, dir+"/"+e.Name())
+		}
+	}
+	processes, err := os.ReadDir("/proc")
+	must(t, err)
+	for _, p := range processes {
+		raw, err := os.ReadFile("/proc/" + p.Name() + "/cmdline")
+		if err == nil && bytes.Contains(raw, []byte("leave-me-4711")) {
+			list = append(list, "process "+p.Name()+" "+string(bytes.ReplaceAll(raw, []byte{0}, []byte(" "))))
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// TestFailureLeavesNothing: a RUN that fails leaves no layer, mount, process or
+// temporary file, and the store is sound.
+func TestFailureLeavesNothing(t *testing.T) {
+	b := newBuilder(t)
+	before := b.leavings(t)
+	layers := b.layers(t)
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN sleep 1000 leave-me-4711 & echo x > /x; exit 3\n"})
+	code, out := b.berth(t, nil, "build", "--progress", "plain", "--tag", "fails:1", p.dir)
+	if code != 1 || !strings.Contains(out, "3") {
+		t.Errorf("status %d:\n%s", code, out)
+	}
+	b.sound(t, before)
+	if have := b.layers(t); !slices.Equal(have, layers) {
+		t.Errorf("layers were %v and are %v", layers, have)
+	}
+	if code, out := b.berth(t, nil, "inspect", "fails:1"); code == 0 {
+		t.Errorf("the image that failed is there: %s", out)
+	}
+}
+
+// TestInterrupt: ^C ends the running step and leaves nothing.
+func TestInterrupt(t *testing.T) {
+	b := newBuilder(t)
+	before := b.leavings(t)
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); exec sleep 1000 leave-me-4711\n"})
+	var out bytes.Buffer
+	reader, writer, err := os.Pipe()
+	must(t, err)
+	cmd := exec.Command(b.runtime, "build", "--progress", "plain", p.dir)
+	cmd.Env = append(os.Environ(), "BERTH_STORE="+b.store)
+	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	must(t, cmd.Start())
+	must(t, writer.Close())
+	signalled := false
+	timer := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() }) // a build that never starts its step
+	defer timer.Stop()
+	buffer := make([]byte, 4096)
+	for {
+		n, err := reader.Read(buffer)
+		out.Write(buffer[:n])
+		if !signalled && strings.Contains(out.String(), "step-is-running-42") {
+			signalled = true
+			// As a terminal does: to the whole group.
+			must(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
+		}
+		if err != nil {
+			break
+		}
+	}
+	err = cmd.Wait()
+	if !signalled {
+		t.Fatalf("the step never ran: %v\n%s", err, out.String())
+	}
+	if code := cmd.ProcessState.ExitCode(); code == 0 {
+		t.Errorf("status %d:\n%s", code, out.String())
+	}
+	b.sound(t, before)
+}
+
+// TestKill: berth killed in the middle of a step leaves a sound store, and the next
+// build succeeds.
+func TestKill(t *testing.T) {
+	b := newBuilder(t)
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); test -e /now || exec sleep 5 leave-me-4711\n"})
+	reader, writer, err := os.Pipe()
+	must(t, err)
+	cmd := exec.Command(b.runtime, "build", "--progress", "plain", p.dir)
+	cmd.Env = append(os.Environ(), "BERTH_STORE="+b.store)
+	cmd.Stdout, cmd.Stderr = writer, writer
+	must(t, cmd.Start())
+	must(t, writer.Close())
+	var out bytes.Buffer
+	buffer := make([]byte, 4096)
+	for {
+		n, err := reader.Read(buffer)
+		out.Write(buffer[:n])
+		if strings.Contains(out.String(), "step-is-running-42") {
+			must(t, cmd.Process.Kill())
+			break
+		}
+		if err != nil {
+			t.Fatalf("the step never ran:\n%s", out.String())
+		}
+	}
+	_ = cmd.Wait() // it was killed
+	if code, out := b.berth(t, nil, "verify"); code != 0 {
+		t.Errorf("verify: status %d: %s", code, out)
+	}
+	p.write("Dockerfile", "FROM base\nRUN echo done > /f\n")
+	if _, img := p.build(); img.tree["/f"] == nil {
+		t.Error("the next build has no /f")
+	}
+	if code, out := b.berth(t, nil, "prune", "--force"); code != 0 {
+		t.Errorf("prune: status %d: %s", code, out)
+	}
+}
+
+func (b *builder) layers(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(b.store, "layers"))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".lock") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// sound checks that nothing is left but what was there, and the store.
+func (b *builder) sound(t *testing.T, before []string) {
+	t.Helper()
+	for _, line := range b.leavings(t) {
+		if !slices.Contains(before, line) {
+			t.Errorf("left behind: %s", line)
+		}
+	}
+	if code, out := b.berth(t, nil, "verify"); code != 0 {
+		t.Errorf("verify: status %d: %s", code, out)
+	}
+}
