@@ -1,0 +1,76 @@
+package layer
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// Limits bound what one layer may make of the host's disk and memory. Zero fields
+// take the value of DefaultLimits.
+type Limits struct {
+	Entries int64 // entries of the archive
+	Bytes   int64 // bytes of the archive, and bytes of all files with their holes
+	Xattrs  int   // bytes of the names and values of one entry's extended attributes
+	Depth   int   // components of a path
+	Path    int   // bytes of a path or of a link's target
+}
+
+// DefaultLimits are far above what images have: the largest in use hold some
+// 100 GB and a few million files.
+var DefaultLimits = Limits{
+	Entries: 10_000_000,
+	Bytes:   1 << 40,
+	Xattrs:  256 << 10,
+	Depth:   256,
+	Path:    4095, // PATH_MAX without its NUL: symlinkat(2) takes no more
+}
+
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits
+	if l.Entries > 0 {
+		d.Entries = l.Entries
+	}
+	if l.Bytes > 0 {
+		d.Bytes = l.Bytes
+	}
+	if l.Xattrs > 0 {
+		d.Xattrs = l.Xattrs
+	}
+	if l.Depth > 0 {
+		d.Depth = l.Depth
+	}
+	if l.Path > 0 {
+		d.Path = l.Path
+	}
+	return d
+}
+
+// LimitError says that a layer is larger than the caller allows.
+type LimitError struct {
+	What  string // "entries", "bytes of the archive" …
+	Limit int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the layer is above the limit of %d %s", e.Limit, e.What)
+}
+
+// stream is the archive as it is read: bounded, and ended by its context.
+type stream struct {
+	ctx  context.Context
+	r    io.Reader
+	left int64
+	most int64
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	n, err := s.r.Read(p)
+	if s.left -= int64(n); s.left < 0 {
+		return 0, &LimitError{"bytes of the archive", s.most}
+	}
+	return n, err
+}

@@ -1,0 +1,166 @@
+package layer
+
+import "sync"
+
+const (
+	// smallFile is what is read ahead and written by another goroutine, in bytes.
+	smallFile = 64 << 10
+	// queueBytes bounds the content that waits for being written.
+	queueBytes = 1 << 20
+	// queueJobs bounds the files that wait.
+	queueJobs = 256
+)
+
+// place is a name in a directory.
+type place struct {
+	ino  uint64
+	name string
+}
+
+// queue writes small files beside the goroutine that reads the archive: making a
+// file costs more than unpacking it. Everything else waits with drain for what it
+// depends on, so the result is the one of a strict sequence.
+type queue struct {
+	jobs chan job
+	done sync.WaitGroup
+
+	mu     sync.Mutex
+	idle   sync.Cond
+	flying map[place]struct{}
+	bytes  int
+	err    error
+}
+
+// job is one small file.
+type job struct {
+	at   place
+	dir  *folder // held
+	file file
+	data *[]byte
+	size int
+}
+
+func newQueue(writers int, write func(job) error) *queue {
+	q := &queue{jobs: make(chan job, queueJobs), flying: make(map[place]struct{}, queueJobs)}
+	q.idle.L = &q.mu
+	for range writers {
+		q.done.Go(func() {
+			for j := range q.jobs {
+				var err error
+				if !q.failed() {
+					err = write(j)
+				}
+				q.finish(j, err)
+			}
+		})
+	}
+	return q
+}
+
+func (q *queue) failed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.err != nil
+}
+
+func (q *queue) finish(j job, err error) {
+	j.dir.drop()
+	giveBuffer(j.data)
+	q.mu.Lock()
+	delete(q.flying, j.at)
+	q.bytes -= cap(*j.data)
+	if q.err == nil {
+		q.err = err
+	}
+	q.idle.Broadcast()
+	q.mu.Unlock()
+}
+
+// put hands a job over; it waits while too much, or a file of the same name, is on
+// its way.
+func (q *queue) put(j job) error {
+	q.mu.Lock()
+	for q.err == nil {
+		if _, busy := q.flying[j.at]; !busy && q.bytes <= queueBytes {
+			break
+		}
+		q.idle.Wait()
+	}
+	err := q.err
+	if err == nil {
+		q.bytes += cap(*j.data)
+		q.flying[j.at] = struct{}{}
+	}
+	q.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	j.dir.hold()
+	q.jobs <- j
+	return nil
+}
+
+// settle waits until nothing of that name is on its way.
+func (q *queue) settle(at place) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.err == nil {
+		if _, busy := q.flying[at]; !busy {
+			break
+		}
+		q.idle.Wait()
+	}
+	return q.err
+}
+
+// holds tells whether a file of that name is on its way, in whatever directory.
+func (q *queue) holds(name string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for at := range q.flying {
+		if at.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// drain waits until nothing is on its way.
+func (q *queue) drain() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.flying) > 0 {
+		q.idle.Wait()
+	}
+	return q.err
+}
+
+// close ends the writers; what is queued is written first, unless one has failed.
+func (q *queue) close() error {
+	close(q.jobs)
+	q.done.Wait()
+	return q.err
+}
+
+// Two sizes of buffers, so that ten thousand tiny files do not hold 64 KiB each.
+const tinyFile = 4 << 10
+
+var (
+	tinyBuffers  = sync.Pool{New: func() any { b := make([]byte, tinyFile); return &b }}
+	smallBuffers = sync.Pool{New: func() any { b := make([]byte, smallFile); return &b }}
+)
+
+func takeBuffer(size int) *[]byte {
+	if size <= tinyFile {
+		return tinyBuffers.Get().(*[]byte)
+	}
+	return smallBuffers.Get().(*[]byte)
+}
+
+func giveBuffer(b *[]byte) {
+	if cap(*b) == tinyFile {
+		tinyBuffers.Put(b)
+		return
+	}
+	smallBuffers.Put(b)
+}
