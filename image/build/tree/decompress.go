@@ -1,0 +1,46 @@
+package tree
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// decompress reads what ADD unpacks, by its first bytes: gzip, bzip2, xz, zstd, or as
+// it is. No program is executed (CVE-2019-14271: it would be the wrong one).
+func decompress(r io.Reader) (io.Reader, func(), error) {
+	buffered := bufio.NewReaderSize(r, 64<<10)
+	head, err := buffered.Peek(6)
+	if err != nil && len(head) < 2 {
+		return buffered, func() {}, nil
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, nil, fmt.Errorf("gzip: %w", err)
+		}
+		return z, func() { _ = z.Close() }, nil // the reader below it is the caller's
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return bzip2.NewReader(buffered), func() {}, nil
+	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+		z, err := xz.NewReader(buffered)
+		if err != nil {
+			return nil, nil, fmt.Errorf("xz: %w", err)
+		}
+		return z, func() {}, nil
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(256<<20))
+		if err != nil {
+			return nil, nil, fmt.Errorf("zstd: %w", err)
+		}
+		return z, z.Close, nil
+	}
+	return buffered, func() {}, nil
+}
