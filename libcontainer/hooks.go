@@ -2,9 +2,9 @@ package libcontainer
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 
+	"berth/internal/lazyjson"
 	"berth/libcontainer/hooks"
 	"berth/libcontainer/state"
 	"berth/libcontainer/wire"
@@ -28,7 +28,7 @@ func (c *opened) poststop() error {
 
 // hookState is the state document for hooks.
 func (c *opened) hookState(status state.Status) string {
-	data, err := json.Marshal(c.specState(status))
+	data, err := lazyjson.Marshal(c.specState(status))
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
@@ -69,7 +69,7 @@ func parseHooks(raw []byte, kind string) ([]wire.Hook, error) {
 	var config struct {
 		Hooks map[string][]specs.Hook `json:"hooks"`
 	}
-	if err := json.Unmarshal(raw, &config); err != nil {
+	if err := lazyjson.Unmarshal(raw, &config); err != nil {
 		return nil, fmt.Errorf("read %s hooks: %w", kind, err)
 	}
 	list := make([]wire.Hook, 0, len(config.Hooks[kind]))

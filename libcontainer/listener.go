@@ -1,10 +1,10 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
+	"berth/internal/lazyjson"
 	"berth/libcontainer/state"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -21,7 +21,7 @@ func (c *opened) sendListener(pid int, status state.Status) func(fd int) error {
 		if err != nil {
 			return err
 		}
-		data, err := json.Marshal(specs.ContainerProcessState{
+		data, err := lazyjson.Marshal(specs.ContainerProcessState{
 			Version:  specs.Version,
 			Fds:      []string{specs.SeccompFdName},
 			Pid:      pid,
@@ -48,7 +48,7 @@ func (c *opened) listenerPath() (path, metadata string, err error) {
 			Seccomp struct{ ListenerPath, ListenerMetadata string }
 		}
 	}
-	if err := json.Unmarshal(raw, &config); err != nil {
+	if err := lazyjson.Unmarshal(raw, &config); err != nil {
 		return "", "", fmt.Errorf("read linux.seccomp of %s: %w", c.state.ID, err)
 	}
 	s := config.Linux.Seccomp

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"berth/internal/lazyjson"
 	"berth/internal/readfile"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -21,9 +22,7 @@ const maxConfig = 16 << 20
 type Document struct {
 	specs.Spec
 	Linux *Linux `json:"linux,omitempty"`
-	// Sections for other platforms stay text. encoding/json prepares the whole
-	// graph of types before it reads the first byte; without theirs that takes
-	// half the time.
+	// Sections for other platforms stay text: nobody looks into them.
 	Solaris json.RawMessage `json:"solaris,omitempty"`
 	Windows json.RawMessage `json:"windows,omitempty"`
 	VM      json.RawMessage `json:"vm,omitempty"`
@@ -82,7 +81,7 @@ func LoadProcess(file string) (*specs.Process, error) {
 // Decode is json.Unmarshal with errors a person can act on; name stands for the
 // file in them. Unknown fields are ignored, as the spec demands.
 func Decode(name string, data []byte, v any) error {
-	err := json.Unmarshal(data, v)
+	err := lazyjson.Unmarshal(data, v)
 	if err == nil {
 		return refuseNUL(name, data)
 	}

@@ -1,11 +1,15 @@
 package specconv
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"berth/internal/lazyjson"
 )
 
 // TestBrokenText: the error names file, line, column, field and what was expected.
@@ -102,6 +106,25 @@ func TestValidateID(t *testing.T) {
 	} {
 		if err := ValidateID(id); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// A document is read without encoding/json, and as encoding/json reads it.
+func TestDecodeAlike(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want Document
+		gotErr, wantErr := lazyjson.Unmarshal(data, &got), json.Unmarshal(data, &want)
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotErr, wantErr) {
+			t.Errorf("%s:\n got %+v, %v\nwant %+v, %v", name, got, gotErr, want, wantErr)
 		}
 	}
 }

@@ -1,11 +1,12 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"time"
+
+	"berth/internal/lazyjson"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +22,7 @@ type Exit struct {
 // SaveExit records the end of the init process. It needs no lock: whoever learns
 // the status learns the same.
 func (d *Dir) SaveExit(code int) error {
-	data, err := json.Marshal(Exit{Code: code, At: time.Now().UTC()})
+	data, err := lazyjson.Marshal(Exit{Code: code, At: time.Now().UTC()})
 	if err != nil {
 		return fmt.Errorf("encode exit status of %s: %w", d.ID, err)
 	}
@@ -44,7 +45,7 @@ func (d *Dir) LoadExit() (*Exit, error) {
 	}
 	var e Exit
 	if err == nil {
-		err = json.Unmarshal(data, &e)
+		err = lazyjson.Unmarshal(data, &e)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s/%s: %w", d.Path, ExitFile, err)

@@ -1,9 +1,10 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+
+	"berth/internal/lazyjson"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,7 +12,7 @@ import (
 // Save replaces the state file. The caller holds the lock.
 func (d *Dir) Save(s *State) error {
 	s.Version = Version
-	data, err := json.Marshal(s)
+	data, err := lazyjson.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("encode state of %s: %w", d.ID, err)
 	}
@@ -92,7 +93,7 @@ func loadAt(dirfd int, name string, buf []byte) (*State, []byte, error) {
 		return nil, buf, err
 	}
 	var s State
-	err = json.Unmarshal(buf, &s)
+	err = lazyjson.Unmarshal(buf, &s)
 	if s.Version > Version {
 		return nil, buf, &newerError{s.Version}
 	}
