@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"berth/cgroups"
+	"berth/internal/accounts"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/launch"
 	"berth/libcontainer/state"
@@ -155,7 +156,7 @@ func (c *opened) overlay(p *specs.Process, o *ExecOptions) error {
 		p.SelinuxLabel = o.ProcessLabel
 	}
 	if o.User != "" {
-		u, err := ParseUser(o.User)
+		u, err := accounts.ParseUser(o.User)
 		if err != nil {
 			return err
 		}

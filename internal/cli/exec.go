@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 
+	"berth/internal/accounts"
 	"berth/internal/command"
 	"berth/libcontainer"
 	"berth/specconv"
@@ -82,12 +83,12 @@ func execOptions(c *cli.Context) (string, libcontainer.ExecOptions, error) {
 		return "", o, command.Usage(c, errors.New(argContainer+" is missing"))
 	}
 	if c.IsSet("user") {
-		if _, err := libcontainer.ParseUser(o.User); err != nil {
+		if _, err := accounts.ParseUser(o.User); err != nil {
 			return "", o, command.Usage(c, err)
 		}
 	}
 	for _, g := range c.StringSlice("additional-gids") {
-		gid, err := libcontainer.ParseID(g)
+		gid, err := accounts.ParseID(g)
 		if err != nil {
 			return "", o, command.Usage(c, errors.New("--additional-gids: "+err.Error()))
 		}

@@ -6,8 +6,8 @@ import (
 	"os/exec"
 	"strconv"
 
+	"berth/internal/accounts"
 	"berth/internal/command"
-	"berth/libcontainer/host"
 	"berth/seccomp"
 	"berth/specconv"
 
@@ -97,6 +97,6 @@ func subordinate(file, helper string) specconv.IDRange {
 		}
 	}
 	uid := os.Geteuid()
-	r := host.SubordinateRange(file, uid, host.UserName(uid))
+	r := accounts.SubordinateRange(file, uid, accounts.UserName(uid))
 	return specconv.IDRange{First: r.First, Size: r.Size}
 }
