@@ -21,7 +21,7 @@
 // Heads before the first section: flags (words as a shell splits them without
 // expansion), env (NAME=VALUE of berth's environment), archive (NAME from DIR: packs
 // a directory of the context and takes it out of it), needs (root, git, user),
-// peers (no: not compared with buildah, and why), context (the last argument, when
+// peers (not compared with buildah, and why), context (the last argument, when
 // it is not the directory).
 //
 // Lines of want:
