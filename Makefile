@@ -69,6 +69,11 @@ integration: build ## Run the integration tests alone (RUNTIME=runc: against a p
 load: build ## Run the load tests alone (BERTH_LOAD_CONTAINERS=1000: how many)
 	@$(GO) run ./tests/suite -runtime '$(RUNTIME)' load
 
+.PHONY: bench-build
+bench-build: build ## Compare berth build with buildah and podman build (N=30 rounds)
+	@tests/setup/deps build test peers
+	@BERTH_RUNTIME='$(RUNTIME)' BERTH_BENCH=$(N) $(GO) test -count=1 -timeout 60m -run TestBench -v ./tests/build
+
 .PHONY: test-build-peers
 test-build-peers: build ## Build the Dockerfiles of tests/build with buildah too, and compare
 	@tests/setup/deps build test peers
