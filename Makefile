@@ -95,7 +95,7 @@ bench: build ## Compare berth with runc, crun and a minimal C program (N=30 roun
 	@$(GO) run ./tests/bench -berth $(BIN) -n $(N) $(BENCH)
 
 .PHONY: fuzz
-fuzz: check-build ## Run every fuzzer for FUZZTIME (30s)
+fuzz: check-build ## Run every fuzzer for FUZZTIME (30s), two a core side by side
 	@tests/setup/fuzz $(FUZZTIME)
 
 .PHONY: lint

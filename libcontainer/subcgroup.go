@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,14 +15,15 @@ func parseSubCgroups(args []string) (map[string]string, error) {
 	}
 	sub := make(map[string]string)
 	for _, arg := range args {
-		controllers, path, ok := strings.Cut(arg, ":")
-		if !ok {
+		controllers, path, named := strings.Cut(arg, ":")
+		if !named {
 			controllers, path = "", arg
 		}
-		if path == "" {
+		names := strings.Split(controllers, ",")
+		if path == "" || named && slices.Contains(names, "") {
 			return nil, fmt.Errorf("cgroup %q is not PATH or CONTROLLER[,CONTROLLER]:PATH", arg)
 		}
-		for _, c := range strings.Split(controllers, ",") {
+		for _, c := range names {
 			if _, twice := sub[c]; twice {
 				return nil, fmt.Errorf("cgroup %q: given twice for one hierarchy", arg)
 			}

@@ -76,9 +76,8 @@ func restore(name, data, content string) string {
 	switch {
 	case content == "":
 		return "\n" // nothing at all is not given to the kernel's parsers
-	case name == "memory.oom_control": // oom_kill_disable 0, and counters
-		flag, _, _ := strings.Cut(rest, " ")
-		return flag
+	case name == "memory.oom_control" && word == "oom_kill_disable" && rest != "": // and counters below
+		return rest
 	case word == "default": // io.weight, io.bfq.weight
 		return first
 	case name == "cpuset.cpus.partition" && words: // root invalid (a reason)

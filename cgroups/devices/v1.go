@@ -2,6 +2,7 @@ package devices
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -147,7 +148,7 @@ func ParseList(text string) (s State, known bool, err error) {
 
 func parseLine(line string) (Rule, error) {
 	var kind, numbers, access string
-	if n, _ := fmt.Sscan(line, &kind, &numbers, &access); n != 3 || len(kind) != 1 {
+	if n, _ := fmt.Sscan(line, &kind, &numbers, &access); n != 3 || kind != "a" && kind != "b" && kind != "c" {
 		return Rule{}, fmt.Errorf("devices.list: %q is not a device rule", line)
 	}
 	r := Rule{Type: kind[0], Major: Any, Minor: Any}
@@ -159,9 +160,11 @@ func parseLine(line string) (Rule, error) {
 		if f.text == "*" {
 			continue
 		}
-		if _, err := fmt.Sscan(f.text, f.to); err != nil {
+		n, err := strconv.ParseUint(f.text, 10, 32)
+		if err != nil {
 			return Rule{}, fmt.Errorf("devices.list: %q is not a device rule", line)
 		}
+		*f.to = int64(n)
 	}
 	for _, c := range access {
 		switch c {

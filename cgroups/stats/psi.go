@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -37,11 +38,11 @@ func psiData(to *PSIData, words []string) bool {
 		var err error
 		switch key {
 		case "avg10":
-			to.Avg10, err = strconv.ParseFloat(v, 64)
+			to.Avg10, err = percentage(v)
 		case "avg60":
-			to.Avg60, err = strconv.ParseFloat(v, 64)
+			to.Avg60, err = percentage(v)
 		case "avg300":
-			to.Avg300, err = strconv.ParseFloat(v, 64)
+			to.Avg300, err = percentage(v)
 		case "total":
 			to.Total, err = strconv.ParseUint(v, 10, 64)
 		}
@@ -50,4 +51,13 @@ func psiData(to *PSIData, words []string) bool {
 		}
 	}
 	return true
+}
+
+// percentage reads an average; JSON knows neither NaN nor infinity.
+func percentage(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
+		err = strconv.ErrSyntax
+	}
+	return v, err
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -60,7 +61,7 @@ func annotated(annotations map[string]string) (list, error) {
 		if err := checkName(name); err != nil {
 			return nil, fmt.Errorf("annotation %s: %w", key, err)
 		}
-		v, err := dbus.ParseVariant(text, dbus.Signature{})
+		v, err := parseVariant(text)
 		if err != nil {
 			return nil, fmt.Errorf("annotation %s: %q is not a GVariant: %w", key, text, err)
 		}
@@ -74,6 +75,23 @@ func annotated(annotations map[string]string) (list, error) {
 	}
 	slices.SortFunc(props, func(a, b systemd.Property) int { return strings.Compare(a.Name, b.Name) })
 	return props, nil
+}
+
+// parseVariant reads GVariant text. The library (godbus 5.2) takes any digit of
+// Unicode for the start of a number, and at one that is not ASCII it never ends; some
+// malformed types make it panic.
+func parseVariant(text string) (v dbus.Variant, err error) {
+	for _, r := range text {
+		if r > unicode.MaxASCII && unicode.IsNumber(r) {
+			return v, fmt.Errorf("the digit %q is not one of 0 to 9 (in a string: '\\u%04x')", r, r)
+		}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return dbus.ParseVariant(text, dbus.Signature{})
 }
 
 // checkName takes letters and digits, and refuses what makes the unit the
