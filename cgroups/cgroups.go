@@ -30,13 +30,18 @@ type Config struct {
 	Annotations map[string]string
 }
 
+// Unified is the name, beside those of v1 controllers, of the cgroup2 hierarchy that
+// a hybrid host has.
+const Unified = "unified"
+
 // Record is what a state file keeps of a container's cgroup, enough to load a
 // Manager for it again.
 type Record struct {
 	// Driver is the driver that made it.
 	Driver string `json:"driver"`
-	// Paths maps a controller (v1: "memory", "name=systemd" …; v2: "") to the
-	// absolute host path of the directory: /sys/fs/cgroup/memory/ID.
+	// Paths maps a controller (v1: "memory", "name=systemd" …, and Unified on a hybrid
+	// host; v2: "") to the absolute host path of the directory:
+	// /sys/fs/cgroup/memory/ID.
 	Paths map[string]string `json:"paths,omitempty"`
 	// Unit is the systemd unit, for the systemd driver.
 	Unit string `json:"unit,omitempty"`
@@ -71,6 +76,9 @@ type Manager interface {
 	// v2 may lie below the container's: one that gives controllers to its children
 	// takes no process itself (EBUSY; cgroups(7), no internal processes).
 	OpenJoinWith(pid int) (*Join, error)
+	// Room tells how many tasks more the pids limits allow in the cgroup, or its child
+	// sub as for OpenJoin: those of the cgroup itself and of all above it.
+	Room(sub map[string]string) (uint64, error)
 	// Add moves a process in by writing its pid: the slow way, which waits for an
 	// RCU grace period; for processes that cannot enter by themselves.
 	Add(pid int) error

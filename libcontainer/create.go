@@ -264,12 +264,14 @@ func (c *container) tighten() error {
 	return c.mgr.Set(c.late)
 }
 
+// initThreads is more than the Go runtime of an init stage ever starts.
+const initThreads = 16
+
 // splitPids takes a small pids limit out of the resources. On v2, and with systemd,
 // the init stage is in the cgroup with all its threads, and a Go program needs some
 // of them to start; its execve ends them. On v1 one thread joins, and one is enough.
 func splitPids(r *specs.LinuxResources) (now, late *specs.LinuxResources) {
-	const threads = 16
-	if r == nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit < 0 || *r.Pids.Limit >= threads {
+	if r == nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit < 0 || *r.Pids.Limit >= initThreads {
 		return r, nil
 	}
 	rest := *r

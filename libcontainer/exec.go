@@ -251,6 +251,10 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		return nil, err
 	}
 	defer init.close()
+	room, err := m.Room(sub)
+	if err != nil {
+		return nil, fmt.Errorf("pids limit of %s: %w", c.state.ID, err)
+	}
 	o := launch.Options{
 		Plan:     plan,
 		Target:   &launch.Target{PID: c.state.PID, Pidfd: init.pidfd},
@@ -261,6 +265,7 @@ func (rt *Runtime) join(c *opened, plan *wire.Plan, term *terminal, cgroup []str
 		Console:  term.console,
 		Sealed:   c.state.Traces || needsSeal(c.state.UserNS, true, &plan.Process),
 		Snooped:  c.state.Traces,
+		Crowded:  room < initThreads,
 	}
 	if len(sub) == 0 {
 		// systemd or another engine inside may have made the container's cgroup an

@@ -78,7 +78,7 @@ func BindCgroups(cfg *configs.Config, rec cgroups.Record) {
 // ownCgroup finds the directory of a hierarchy by any of its controllers.
 func ownCgroup(h *wire.CgroupHierarchy, paths map[string]string) string {
 	if h.Options == "cgroup2" {
-		return paths[""]
+		return paths[cgroups.Unified]
 	}
 	for key := range strings.SplitSeq(strings.TrimPrefix(h.Options, "none,"), ",") {
 		if p := paths[key]; p != "" {

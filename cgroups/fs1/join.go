@@ -2,6 +2,7 @@ package fs1
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -11,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenJoin opens the tasks file of every hierarchy; see cgroups.Manager. A single
-// thread that writes "0" to it skips the lock and the RCU wait that cgroup.procs
-// costs.
-func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
+// OpenJoin opens the tasks file of every v1 hierarchy, and the directory of the v2 one
+// of a hybrid host; see cgroups.Manager. A single thread that writes "0" to tasks skips
+// the lock and the RCU wait that cgroup.procs costs.
+func (m *Manager) OpenJoin(sub map[string]string) (_ *cgroups.Join, err error) {
 	for name := range sub {
 		if name != "" && m.find(name) == nil {
 			return nil, fmt.Errorf("cgroup controller %q is not mounted: cannot enter its sub-cgroup %q", name, sub[name])
@@ -22,12 +23,20 @@ func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
 	}
 	j := &cgroups.Join{Dir: -1, Tasks: make([]int, 0, len(m.groups))}
 	defer m.closeDirs()
+	defer func() {
+		if err != nil {
+			closeJoin(j)
+		}
+	}()
 	for _, g := range m.groups {
+		if g.has(cgroups.Unified) {
+			if j.Dir, err = g.openDir(sub); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		fd, err := g.openTasks(g.sub(sub))
 		if err != nil {
-			for _, fd := range j.Tasks {
-				_ = unix.Close(fd) // nothing was written
-			}
 			return nil, err
 		}
 		j.Tasks = append(j.Tasks, fd)
@@ -35,8 +44,63 @@ func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
 	return j, nil
 }
 
-// OpenJoinWith opens what OpenJoin does: on v1 any cgroup takes processes.
-func (m *Manager) OpenJoinWith(int) (*cgroups.Join, error) { return m.OpenJoin(nil) }
+func closeJoin(j *cgroups.Join) {
+	for _, fd := range j.Tasks {
+		_ = unix.Close(fd) // nothing was written
+	}
+	if j.Dir >= 0 {
+		_ = unix.Close(j.Dir)
+	}
+}
+
+// openDir opens the cgroup in the v2 hierarchy of a hybrid host. A sub-cgroup that is
+// wanted in all hierarchies need not be in this one, which limits nothing.
+func (g *group) openDir(sub map[string]string) (int, error) {
+	d, err := g.open()
+	if err != nil {
+		return -1, err
+	}
+	if p := strings.Trim(g.sub(sub), "/"); p != "" {
+		s, err := d.Sub(p)
+		if err == nil {
+			return s.Release(), nil
+		}
+		if _, named := sub[cgroups.Unified]; named || !cgfile.Missing(err) {
+			return -1, err
+		}
+	}
+	g.dir = nil
+	return d.Release(), nil
+}
+
+// OpenJoinWith opens the cgroup in the v2 hierarchy that a process of the container is
+// in: on v1 any cgroup takes processes.
+func (m *Manager) OpenJoinWith(pid int) (*cgroups.Join, error) {
+	j := &cgroups.Join{Dir: -1}
+	g := m.find(cgroups.Unified)
+	if g == nil {
+		return j, nil
+	}
+	d, err := g.open()
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.SubOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	j.Dir = s.Release()
+	return j, nil
+}
+
+// Room tells how many tasks more fit in; see cgroups.Manager.
+func (m *Manager) Room(sub map[string]string) (uint64, error) {
+	g := m.find("pids")
+	if g == nil {
+		return math.MaxUint64, nil
+	}
+	return cgfile.RoomIn(g.open, g.sub(sub))
+}
 
 // sub is the wanted path below the container's cgroup in this hierarchy.
 func (g *group) sub(subs map[string]string) string {

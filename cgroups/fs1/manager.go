@@ -43,6 +43,16 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 		}
 		m.groups = append(m.groups, g)
 	}
+	if l.Unified != "" {
+		// No limits are there, but systemd and others that look for a process by its
+		// cgroup do it there; runc joins it as well.
+		h := cgroups.Hierarchy{Name: path.Base(l.Unified), Controllers: []string{cgroups.Unified}, Own: l.Own}
+		g, err := place(cfg, path.Dir(l.Unified), &h)
+		if err != nil {
+			return nil, err
+		}
+		m.groups = append(m.groups, g)
+	}
 	m.sort()
 	if err := m.check(cfg.Resources); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package fs2
 
 import (
+	"math"
 	"strings"
 
 	"berth/cgroups"
@@ -42,6 +43,14 @@ func (m *Manager) OpenJoinWith(pid int) (*cgroups.Join, error) {
 		return nil, err
 	}
 	return &cgroups.Join{Dir: s.Release()}, nil
+}
+
+// Room tells how many tasks more fit in; see cgroups.Manager.
+func (m *Manager) Room(sub map[string]string) (uint64, error) {
+	if m.none {
+		return math.MaxUint64, nil
+	}
+	return cgfile.RoomIn(m.open, sub[""])
 }
 
 // Add moves a process in by its pid; see cgroups.Manager.

@@ -1,6 +1,8 @@
 package manager
 
 import (
+	"math"
+
 	"berth/cgroups"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -17,6 +19,8 @@ func (none) Set(*specs.LinuxResources) error { return nil }
 func (none) OpenJoin(map[string]string) (*cgroups.Join, error) { return &cgroups.Join{Dir: -1}, nil }
 
 func (none) OpenJoinWith(int) (*cgroups.Join, error) { return &cgroups.Join{Dir: -1}, nil }
+
+func (none) Room(map[string]string) (uint64, error) { return math.MaxUint64, nil }
 
 func (none) Add(int) error { return nil }
 

@@ -36,7 +36,7 @@ func Open(rec cgroups.Record) (*Reader, error) {
 			}
 			opened[p] = d
 		}
-		if controller == "" {
+		if controller == "" || controller == cgroups.Unified {
 			r.v2 = d
 		} else {
 			r.v1[controller] = d

@@ -18,23 +18,59 @@ func (c *Child) forkInto(n nsenter.Options, o Options) (err error) {
 		c.PID, err = startOn(o.Affinity, n)
 		return err
 	}
-	err = o.enter(func(dir int) (err error) {
-		n.CgroupFD = dir
-		c.PID, err = startOn(o.Affinity, n)
-		return err
-	})
-	if !refusesCgroup(err) {
-		return err
+	if !o.Crowded {
+		err = o.enter(func(dir int) (err error) {
+			n.CgroupFD = dir
+			c.PID, err = startOn(o.Affinity, n)
+			return err
+		})
+		// The room may be used up meanwhile.
+		o.Crowded = o.Target != nil && errors.Is(err, unix.EAGAIN)
+		if !o.Crowded && !refusesCgroup(err) {
+			return err
+		}
 	}
 	n.CgroupFD = -1
 	if c.PID, err = startOn(o.Affinity, n); err != nil {
 		return err
 	}
-	err = o.enter(func(dir int) error { return addPid(dir, c.PID) })
+	if o.Crowded {
+		c.late = append(c.late, func() error { return c.move(&o) })
+		return nil
+	}
+	return c.move(&o)
+}
+
+// move moves the child with all its threads into its v2 cgroup, whose pids limit does
+// not count for that (pids_can_attach, kernel/cgroup/pids.c).
+func (c *Child) move(o *Options) error {
+	err := o.enter(func(dir int) error { return addPid(dir, c.PID) })
 	if o.AddToCgroup != nil && (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)) {
 		return o.AddToCgroup(c.PID)
 	}
 	return err
+}
+
+// enterLate moves the child where it was not to be before it is ready.
+func (c *Child) enterLate() error {
+	for _, enter := range c.late {
+		if err := enter(); err != nil {
+			return err
+		}
+	}
+	c.late = nil
+	return nil
+}
+
+// addThread moves the first thread of a process, which its execve leaves, into the v1
+// cgroups that the tasks files belong to.
+func addThread(tasks []int, pid int) error {
+	for _, fd := range tasks {
+		if _, err := unix.Write(fd, strconv.AppendInt(nil, int64(pid), 10)); err != nil {
+			return fmt.Errorf("move process %d into its cgroup: %w", pid, err)
+		}
+	}
+	return nil
 }
 
 // enter tries the cgroup, and OtherCgroup if that one takes no processes: it gives

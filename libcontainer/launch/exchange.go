@@ -13,7 +13,9 @@ import (
 // ran: most often the memory limit was too small to start in.
 var ErrKilled = errors.New("killed while starting")
 
-// UntilReady answers messages until the container stands and waits to be started.
+// UntilReady answers messages until the container stands and waits to be started, and
+// moves it where Options.Crowded has kept it from; the fds of Options.Cgroup must be
+// open still.
 // hooks runs the prestart and createRuntime hooks.
 func (c *Child) UntilReady(hooks func() error, warn func(string)) error {
 	for {
@@ -23,7 +25,7 @@ func (c *Child) UntilReady(hooks func() error, warn func(string)) error {
 		}
 		switch kind {
 		case wire.KindReady:
-			return nil
+			return c.enterLate()
 		case wire.KindHooksDue:
 			if err := hooks(); err != nil {
 				return err

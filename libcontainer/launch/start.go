@@ -60,6 +60,10 @@ type Options struct {
 	// cgroups are joined while it cannot be seen yet, so that it has no fd of theirs
 	// by then. The init stage's own memory is then charged to the container.
 	Snooped bool
+	// Crowded says that the pids limit leaves little room: the init stage, a Go program
+	// with some threads, enters the cgroup only when it is ready to be replaced by the
+	// workload. For an exec, which runs nothing of the container's before.
+	Crowded bool
 }
 
 // Target is a process whose namespaces an exec joins. Pidfd is -1 before v5.3.
@@ -73,6 +77,8 @@ type Target struct {
 type Child struct {
 	PID  int
 	conn wire.Conn
+	// late moves the child into cgroups that it was not to enter before it is ready.
+	late []func() error
 }
 
 // ErrUserNamespace reports that the kernel refused to make the user namespace.
@@ -176,7 +182,13 @@ func (c *Child) fork(o Options, exe, sock int) error {
 	}
 	defer closeMounts()
 	if o.Snooped && o.Cgroup != nil && n.JoinsPID {
-		n.Tasks, o.Cgroup = o.Cgroup.Tasks, &cgroups.Join{Dir: o.Cgroup.Dir}
+		tasks := o.Cgroup.Tasks
+		o.Cgroup = &cgroups.Join{Dir: o.Cgroup.Dir}
+		if o.Crowded {
+			c.late = append(c.late, func() error { return addThread(tasks, c.PID) })
+		} else {
+			n.Tasks = tasks
+		}
 	}
 	n.Preserve = o.Plan.PreserveFDs
 	n.Inherit = append(n.Inherit, o.planFDs()...)

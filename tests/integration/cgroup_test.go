@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -90,6 +91,32 @@ func TestPidsLimit(t *testing.T) {
 func TestPidsLimitOfOne(t *testing.T) {
 	x := New(t, Cgroup("pids"))
 	x.Code(x.Foreground(x.Bundle(limited(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: Ptr(int64(1))}}))), 0)
+}
+
+// An exec takes one of the places that the pids limit leaves, however many threads the
+// runtime starts on the way: also the last one, and also where the container's
+// processes may look into others, so that the exec is in its cgroups before they see it.
+func TestExecAtPidsLimit(t *testing.T) {
+	x := New(t, Cgroup("pids"))
+	for _, capability := range []string{"CAP_KILL", "CAP_SYS_PTRACE"} {
+		x.Sub(capability, func(y *Test) {
+			y.PeerFails("runc", "1.1.5 needs some places")
+			const limit = 4
+			// No Go program, which would want threads itself.
+			c := y.Up(Shell("echo ready; exec sleep 10000"), limited(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: Ptr(int64(limit))}}), func(s *specs.Spec) {
+				caps := s.Process.Capabilities
+				caps.Bounding = append(slices.Clip(caps.Bounding), capability)
+			})
+			for n := 1; n < limit; n++ {
+				y.Code(c.ExecCmd([]string{"--detach"}, "/bin/sleep", "10000").Run(), 0)
+				Equal(y, "processes", y.CgroupFile(c.Pid, "pids", "pids.current", "pids.current"), fmt.Sprint(n+1))
+				if n < limit-1 {
+					Equal(y, "output", c.ExecOK("/bin/echo", "here"), "here\n")
+				}
+			}
+			Equal(y, "limit", y.CgroupFile(c.Pid, "pids", "pids.max", "pids.max"), fmt.Sprint(limit))
+		}, Cgroup("pids"))
+	}
 }
 
 func TestPidsUnlimited(t *testing.T) {

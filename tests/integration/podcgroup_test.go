@@ -124,6 +124,43 @@ func checkPod(x *Test, out, ns string) {
 	x.ContainsNot("a mount that is read-only", out, "wrote to")
 }
 
+// On a hybrid host container and exec are in the v2 hierarchy, too, by which systemd
+// tells whose a process is.
+func TestHybridHost(t *testing.T) {
+	x := New(t, Root, Cgroup("memory"), Berth)
+	if !Cgroups().Hybrid() {
+		t.Skip("needs a host with v1 hierarchies and cgroup2")
+	}
+	c := x.Up(Without(specs.CgroupNamespace))
+	unified := func(text string) string {
+		_, path, _ := strings.Cut("\n"+text, "\n0::")
+		return strings.TrimSpace(path)
+	}
+	own := unified(x.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Pid)))
+	Equal(x, "cgroup in the v2 hierarchy", filepath.Base(own), x.ID)
+	exec := func() string {
+		x.Helper()
+		return unified(c.ExecOK("/bin/cat", "/proc/self/cgroup"))
+	}
+	Equal(x, "that of an exec", exec(), own)
+	sub := filepath.Join(x.CgroupDir(c.Pid, "memory"), "sub")
+	x.Must(os.Mkdir(sub, 0o755))
+	r := c.ExecCmd([]string{"--cgroup", "memory:sub"}, "/bin/cat", "/proc/self/cgroup").Run()
+	x.Code(r, 0)
+	Equal(x, "that of an exec into a sub-cgroup of one controller", unified(r.Stdout), own)
+
+	// The container may move its processes further down, and all goes on.
+	leaf := filepath.Join(Cgroups().V2, own, "leaf")
+	x.Must(os.Mkdir(leaf, 0o755))
+	x.Must(os.WriteFile(filepath.Join(leaf, "cgroup.procs"), fmt.Append(nil, c.Pid), 0))
+	x.OK("pause", c.ID)
+	Equal(x, "status", c.State().Status, "paused")
+	x.OK("resume", c.ID)
+	Equal(x, "that of an exec when init is further below", exec(), own)
+	x.OK("delete", "--force", c.ID)
+	x.NothingLeft()
+}
+
 // Controllers in one hierarchy are mounted once inside, with links for their names, as
 // on hosts with cpu,cpuacct.
 func TestCoMountedControllers(t *testing.T) {
