@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"berth/internal/idmap"
 	"berth/libcontainer/host"
 	"berth/libcontainer/launch"
 	"berth/libcontainer/wire"
@@ -23,7 +24,7 @@ func Hint(err error) string {
 	if errors.Is(err, launch.ErrUserNamespace) {
 		return host.UserNamespaceRefused(err)
 	}
-	if errors.Is(err, launch.ErrNoHelper) {
+	if errors.Is(err, idmap.ErrNoHelper) {
 		return "install newuidmap and newgidmap (package uidmap, or shadow-utils), or map your own id alone, as 'berth spec --rootless' does"
 	}
 	if errors.Is(err, errOOM) {

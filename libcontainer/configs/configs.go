@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 
 	"berth/cgroups"
+	"berth/internal/idmap"
 	"berth/libcontainer/wire"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -74,9 +75,7 @@ type Namespace struct {
 }
 
 // IDMap is one line of uid_map or gid_map.
-type IDMap struct {
-	Container, Host, Size uint32
-}
+type IDMap = idmap.Map
 
 // IDMapMount is the idmapping of one bind mount (mount_setattr(2), since v5.12).
 type IDMapMount struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"berth/internal/idmap"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/wire"
 	"berth/nsenter"
@@ -71,8 +72,8 @@ func cloneSource(m *wire.Mount) (int, error) {
 
 // openIDMapped makes a detached bind whose files appear with mapped owners
 // (mount_setattr(2), MOUNT_ATTR_IDMAP, since v5.12).
-func openIDMapped(m *wire.Mount, idmap configs.IDMapMount, o *Options) (int, error) {
-	uids, gids := idmap.UIDMappings, idmap.GIDMappings
+func openIDMapped(m *wire.Mount, mapped configs.IDMapMount, o *Options) (int, error) {
+	uids, gids := mapped.UIDMappings, mapped.GIDMappings
 	if len(uids) == 0 && len(gids) == 0 {
 		uids, gids = o.UIDMappings, o.GIDMappings
 	}
@@ -86,7 +87,7 @@ func openIDMapped(m *wire.Mount, idmap configs.IDMapMount, o *Options) (int, err
 		return -1, fmt.Errorf("open mount source %s: %w", m.Source, err)
 	}
 	flags := uint(unix.AT_EMPTY_PATH)
-	if idmap.Recursive {
+	if mapped.Recursive {
 		flags |= unix.AT_RECURSIVE
 	}
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(userns)}
@@ -107,7 +108,7 @@ func userNamespace(uids, gids []configs.IDMap) (int, error) {
 		CgroupFD: -1,
 		ExeFD:    -1,
 		Maps: func(pid int) (err error) {
-			if err := writeMaps(pid, uids, gids); err != nil {
+			if err := idmap.Write(pid, uids, gids); err != nil {
 				return err
 			}
 			if fd, err = unix.Open(fmt.Sprintf("/proc/%d/ns/user", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {

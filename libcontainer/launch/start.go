@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"berth/cgroups"
+	"berth/internal/idmap"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/creds"
 	"berth/libcontainer/wire"
@@ -50,6 +51,8 @@ type Options struct {
 	// Joined, when set, is called once the child is in its namespaces, before it gets
 	// the plan.
 	Joined func(pid int) error
+	// Ready, when set, is called once the child waits for its start.
+	Ready func(pid int) error
 	// HookState makes the state that hooks inside get, once the pid is known.
 	HookState func(pid int) string
 	// Sealed executes a sealed copy of the binary: for containers that hold
@@ -77,7 +80,7 @@ type Target struct {
 type Child struct {
 	PID  int
 	conn wire.Conn
-	// late moves the child into cgroups that it was not to enter before it is ready.
+	// late is to be done once the child is ready: moving it into cgroups.
 	late []func() error
 }
 
@@ -140,7 +143,7 @@ func (c *Child) fork(o Options, exe, sock int) error {
 		Env:     []string{"GOMAXPROCS=2", "GOGC=off", "GODEBUG=asyncpreemptoff=1"},
 		Inherit: []int{sock},
 		Maps: func(pid int) error {
-			return writeMaps(pid, o.UIDMappings, o.GIDMappings)
+			return idmap.Write(pid, o.UIDMappings, o.GIDMappings)
 		},
 		Offsets: func(pid int) error {
 			if o.TimeOffsets == "" {
@@ -247,6 +250,9 @@ func (c *Child) configure(o Options) error {
 		if err := o.Joined(c.PID); err != nil {
 			return err
 		}
+	}
+	if o.Ready != nil {
+		c.late = append(c.late, func() error { return o.Ready(c.PID) })
 	}
 	if o.HookState != nil {
 		o.Plan.HookState = o.HookState(c.PID)

@@ -1,4 +1,4 @@
-package launch
+package idmap
 
 import (
 	"bytes"
@@ -7,14 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-
-	"berth/libcontainer/configs"
 )
 
-// writeMaps sets the uid and gid maps of the user namespace process pid has just
+// Map is one line of uid_map or gid_map.
+type Map struct {
+	Container, Host, Size uint32
+}
+
+// Write sets the uid and gid maps of the user namespace process pid has just
 // created (user_namespaces(7)): directly where the kernel allows it, else through
 // newuidmap(1) and newgidmap(1).
-func writeMaps(pid int, uids, gids []configs.IDMap) error {
+func Write(pid int, uids, gids []Map) error {
 	if !needsHelper(uids, os.Geteuid()) && !needsHelper(gids, os.Getegid()) {
 		if os.Geteuid() != 0 {
 			// Without privileges the gid map is accepted only once setgroups(2) is
@@ -36,14 +39,14 @@ func writeMaps(pid int, uids, gids []configs.IDMap) error {
 
 // needsHelper tells whether an unprivileged caller cannot write a map itself: it
 // may map its own id and nothing else.
-func needsHelper(m []configs.IDMap, id int) bool {
+func needsHelper(m []Map, id int) bool {
 	if os.Geteuid() == 0 {
 		return false
 	}
 	return len(m) != 1 || m[0].Size != 1 || int(m[0].Host) != id
 }
 
-func mapText(m []configs.IDMap) string {
+func mapText(m []Map) string {
 	var b []byte
 	for _, e := range m {
 		b = fmt.Appendf(b, "%d %d %d\n", e.Container, e.Host, e.Size)
@@ -66,7 +69,7 @@ func writeProc(pid int, name, text string) error {
 // ErrNoHelper reports that newuidmap(1) or newgidmap(1) is not in PATH.
 var ErrNoHelper = errors.New("not in PATH")
 
-func runHelper(name string, pid int, m []configs.IDMap) error {
+func runHelper(name string, pid int, m []Map) error {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return fmt.Errorf("%s is needed to map more than one id without privileges: %w", name, ErrNoHelper)
