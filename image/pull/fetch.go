@@ -1,0 +1,244 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"berth/image"
+	"berth/image/layer"
+	"berth/image/store"
+)
+
+const (
+	// fetchBlock is how much is read from a source at once, in bytes.
+	fetchBlock = 256 << 10
+	// rangedBlob is the size from which a blob is fetched in parallel ranges: a
+	// single connection over a long way carries less than the line.
+	rangedBlob = 64 << 20
+	// rangeSize is one range. The unpacking follows close behind, so ranges are
+	// short and taken in order.
+	rangeSize = 16 << 20
+	// ranges is how many ranges of a blob are fetched at once.
+	ranges = 3
+)
+
+var blocks = sync.Pool{New: func() any { b := make([]byte, fetchBlock); return &b }}
+
+// fetchOnly makes sure of the blob alone.
+func (l *oneLayer) fetchOnly(ctx context.Context) error {
+	if l.first != l {
+		return wait(ctx, l.first.blob)
+	}
+	in, err := l.ingest(ctx)
+	if errors.Is(err, store.ErrExists) {
+		close(l.blob)
+		l.task.Add(l.d.Size)
+		l.task.Done("exists")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return l.retryPartial(in, func(in *store.Ingest) error {
+		return l.follow(ctx, in, func(blob io.Reader) error {
+			_, err := io.Copy(io.Discard, blob)
+			return err
+		})
+	}, func() (*store.Ingest, error) { return l.ingest(ctx) })
+}
+
+// ingest begins to fetch the blob; ErrExists when the store has it.
+func (l *oneLayer) ingest(ctx context.Context) (*store.Ingest, error) {
+	if l.set.p.o.Source == nil && !l.set.p.o.Store.Has(l.d.Digest) {
+		return nil, fmt.Errorf("layer %s: %w", l.d.Digest, store.ErrNotFound)
+	}
+	in, err := l.set.p.o.Store.Ingest(ctx, l.d)
+	if err == nil {
+		l.set.p.changed.Store(true)
+	}
+	return in, err
+}
+
+// errDigest says that the content of a blob is not what its digest says.
+type errDigest struct{ want, got fmt.Stringer }
+
+func (e *errDigest) Error() string {
+	return fmt.Sprintf("blob %s: its content has the digest %s", e.want, e.got)
+}
+
+// retryPartial does the work a second time when the first went on with a partial
+// blob of another pull, and its content turned out to be wrong: after a crash of the
+// machine the file can hold anything.
+func (l *oneLayer) retryPartial(in *store.Ingest, work func(*store.Ingest) error, again func() (*store.Ingest, error)) error {
+	resumed := in.Have() > 0
+	err := work(in)
+	var wrong *errDigest
+	if !resumed || !errors.As(err, &wrong) {
+		return err
+	}
+	l.task.Reset(0, l.d.Size)
+	if in, err = again(); err != nil {
+		return err
+	}
+	return work(in)
+}
+
+// follow fetches the blob and hands it to use while it comes. use reads to the end,
+// or fails. When the digest is right the blob is committed; the Ingest is closed in
+// any case.
+func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Reader) error) error {
+	l.task.Add(in.Have())
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	fetched := make(chan struct{})
+	go func() {
+		defer close(fetched)
+		if err := l.fetch(ctx, in); err != nil {
+			in.Fail(err)
+		}
+	}()
+	blob := newHashing(in.Reader(), l.d.Digest.Algorithm())
+	err := use(blob)
+	var limit *layer.LimitError
+	if err == nil || errors.Is(err, errContent) && !errors.As(err, &limit) {
+		// What is wrong with the content may be wrong with the transfer: then the
+		// digest tells, and more than a broken archive would.
+		_, drained := io.Copy(io.Discard, blob)
+		if got := blob.digest(); drained == nil && got != l.d.Digest {
+			err = &errDigest{l.d.Digest, got}
+		}
+	}
+	if err != nil {
+		in.Fail(err)
+		cancel(err)
+	}
+	<-fetched
+	var wrong *errDigest
+	switch {
+	case errors.As(err, &wrong):
+		return errors.Join(err, in.Discard())
+	case err != nil:
+		return errors.Join(err, in.Close())
+	}
+	if err := in.Commit(blob.digest()); err != nil {
+		return err
+	}
+	close(l.blob)
+	return nil
+}
+
+// fetch writes what is missing of the blob into in.
+func (l *oneLayer) fetch(ctx context.Context, in *store.Ingest) error {
+	if in.Have() == l.d.Size {
+		return nil
+	}
+	if err := l.set.p.fetches.take(ctx, l.d.Size); err != nil {
+		return err
+	}
+	defer l.set.p.fetches.give()
+	l.task.Phase("downloading")
+	if l.d.Size-in.Have() >= rangedBlob {
+		err := l.fetchRanges(ctx, in)
+		if !errors.Is(err, image.ErrNoRange) {
+			return err
+		}
+	}
+	p := l.set.p
+	from := in.Have()
+	r, err := p.o.Source.Blob(ctx, p.o.Ref, l.d, from)
+	if errors.Is(err, image.ErrNoRange) && from > 0 {
+		// From the beginning; what is there is written over, with the same bytes.
+		from = 0
+		r, err = p.o.Source.Blob(ctx, p.o.Ref, l.d, 0)
+	}
+	if err != nil {
+		return err
+	}
+	return l.write(in, r, from, l.d.Size)
+}
+
+// write copies a stream to its place from offset from up to offset to, and closes it.
+func (l *oneLayer) write(in *store.Ingest, r io.ReadCloser, from, to int64) error {
+	defer r.Close() //nolint:errcheck // opened for reading
+	block := blocks.Get().(*[]byte)
+	defer blocks.Put(block)
+	for {
+		n, err := r.Read(*block)
+		if n > 0 {
+			if int64(n) > to-from {
+				return fmt.Errorf("fetch %s: the source sends more than the %d bytes that were announced", l.d.Digest, l.d.Size)
+			}
+			if _, err := in.WriteAt((*block)[:n], from); err != nil {
+				return err
+			}
+			from += int64(n)
+			l.task.Add(int64(n))
+			l.set.p.fetched.Add(int64(n))
+		}
+		if err == io.EOF && from < to {
+			return fmt.Errorf("fetch %s: the source ends after %d of %d bytes", l.d.Digest, from, l.d.Size)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("fetch %s: %w", l.d.Digest, err)
+		}
+	}
+}
+
+// fetchRanges fetches a large blob over several connections. ErrNoRange when the
+// source has no ranges; then nothing was written.
+func (l *oneLayer) fetchRanges(ctx context.Context, in *store.Ingest) error {
+	p := l.set.p
+	from := in.Have()
+	// The first range tells whether there are any.
+	first, err := p.o.Source.BlobRange(ctx, p.o.Ref, l.d, from, min(rangeSize, l.d.Size-from))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var mu sync.Mutex
+	next := from
+	take := func() (int64, int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		start := next
+		next = min(next+rangeSize, l.d.Size)
+		return start, next
+	}
+	var running sync.WaitGroup
+	for range ranges {
+		start, end := take()
+		r := first
+		first = nil
+		running.Go(func() {
+			for ; start < end; start, end = take() {
+				var err error
+				if r == nil {
+					r, err = p.o.Source.BlobRange(ctx, p.o.Ref, l.d, start, end-start)
+				}
+				if err == nil {
+					err = l.write(in, r, start, end)
+				}
+				if err != nil {
+					if errors.Is(err, image.ErrNoRange) {
+						err = fmt.Errorf("fetch %s: the source has ranges now and then only", l.d.Digest)
+					}
+					cancel(err)
+					return
+				}
+				r = nil
+			}
+		})
+	}
+	running.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}

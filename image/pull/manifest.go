@@ -1,0 +1,129 @@
+package pull
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"berth/image"
+	"berth/image/store"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// fetchManifest returns a manifest or index from the store or the source. raw is
+// its content if that is known.
+func (p *puller) fetchManifest(d image.Descriptor, raw []byte) (*image.Manifest, []byte, error) {
+	if raw == nil && p.o.Store.Has(d.Digest) {
+		m, raw, err := p.o.Store.ReadManifest(d)
+		if err == nil {
+			return m, raw, nil
+		}
+		var damaged *store.DamagedError
+		if !errors.As(err, &damaged) {
+			return nil, nil, err
+		}
+		if err := p.o.Store.RemoveBlob(d.Digest); err != nil {
+			return nil, nil, err
+		}
+	}
+	if raw == nil {
+		var err error
+		if raw, err = p.o.Source.Manifest(p.ctx, p.o.Ref, d); err != nil {
+			return nil, nil, err
+		}
+	}
+	m, err := image.ParseManifest(d.MediaType, raw)
+	return m, raw, err
+}
+
+// manifest reads a manifest that is in the store.
+func (p *puller) manifest(d image.Descriptor) (*image.Manifest, error) {
+	m, _, err := p.o.Store.ReadManifest(d)
+	return m, err
+}
+
+// image brings configuration and layers of one image into the store. The
+// configuration is nil for what is no image, an artifact, which cannot be unpacked.
+func (p *puller) image(m *ocispec.Manifest, unpack bool) (*image.Config, error) {
+	for _, l := range m.Layers {
+		// Their content would come from a URL that the manifest names: from a host
+		// that nobody chose (CVE-2020-15157).
+		if image.IsForeign(l.MediaType) && !p.o.Store.Has(l.Digest) {
+			return nil, fmt.Errorf("layer %s: it is a foreign layer, which the registry does not have itself; berth follows no URLs of manifests", l.Digest)
+		}
+	}
+	config, raw, err := p.config(m.Config)
+	if err != nil {
+		return nil, err
+	}
+	set := &layerSet{p: p, manifest: m}
+	if unpack {
+		if config == nil {
+			return nil, fmt.Errorf("it is no image: its configuration is of type %q; it can be fetched, but not unpacked", m.Config.MediaType)
+		}
+		if len(config.RootFS.DiffIDs) != len(m.Layers) {
+			return nil, fmt.Errorf("its configuration lists %d layers, its manifest %d", len(config.RootFS.DiffIDs), len(m.Layers))
+		}
+		set.diffIDs = config.RootFS.DiffIDs
+		set.chain = image.ChainIDs(set.diffIDs)
+		p.result.Chain = set.chain
+	}
+	if err := set.run(p.ctx); err != nil {
+		return nil, err
+	}
+	if raw != nil && !p.o.Store.Has(m.Config.Digest) {
+		p.changed.Store(true)
+		return config, p.o.Store.WriteBlob(m.Config, raw)
+	}
+	return config, nil
+}
+
+// config returns the configuration and its bytes; nil when it is none of an image.
+// The content of one that is not is fetched as well, small or not.
+func (p *puller) config(d image.Descriptor) (*image.Config, []byte, error) {
+	isImage := d.MediaType == ocispec.MediaTypeImageConfig || d.MediaType == image.DockerConfig
+	raw, err := p.small(d)
+	if err != nil || !isImage {
+		return nil, raw, err
+	}
+	c, err := image.ParseConfig(raw)
+	return c, raw, err
+}
+
+// small fetches a blob that has to fit into memory.
+func (p *puller) small(d image.Descriptor) ([]byte, error) {
+	if d.Size > image.MaxManifest {
+		return nil, fmt.Errorf("configuration %s: its %d bytes are above the limit of %d", d.Digest, d.Size, image.MaxManifest)
+	}
+	if p.o.Store.Has(d.Digest) {
+		raw, err := p.o.Store.ReadBlob(d, image.MaxManifest)
+		var damaged *store.DamagedError
+		if err == nil || p.o.Source == nil || !errors.As(err, &damaged) {
+			return raw, err
+		}
+		if err := p.o.Store.RemoveBlob(d.Digest); err != nil {
+			return nil, err
+		}
+	}
+	if p.o.Source == nil {
+		return nil, fmt.Errorf("configuration %s: %w", d.Digest, store.ErrNotFound)
+	}
+	r, err := p.o.Source.Blob(p.ctx, p.o.Ref, d, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close() //nolint:errcheck // opened for reading
+	raw, err := io.ReadAll(io.LimitReader(r, d.Size+1))
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s: %w", d.Digest, err)
+	}
+	if int64(len(raw)) != d.Size {
+		return nil, fmt.Errorf("blob %s: the source sends %d bytes, or more, %d were announced", d.Digest, len(raw), d.Size)
+	}
+	if got := d.Digest.Algorithm().FromBytes(raw); got != d.Digest {
+		return nil, fmt.Errorf("blob %s: its content has the digest %s", d.Digest, got)
+	}
+	p.fetched.Add(d.Size)
+	return raw, nil
+}

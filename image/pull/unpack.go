@@ -1,0 +1,158 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"berth/image/layer"
+	"berth/image/store"
+)
+
+// unpack fetches the layer, if it has to be, and unpacks it into w.
+func (l *oneLayer) unpack(ctx context.Context, w *store.LayerWriter) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.Abort())
+		}
+	}()
+	var result layer.ApplyResult
+	if result, err = l.fill(ctx, w); err != nil {
+		return err
+	}
+	below, err := l.below(ctx)
+	if err != nil {
+		return err
+	}
+	if err = inherit(ctx, w, result.Implied, below); err != nil {
+		return err
+	}
+	w.Meta.DiffID = l.set.diffIDs[l.index]
+	w.Meta.Size, w.Meta.Entries = result.Bytes, result.Entries
+	w.Meta.Format = formatName(l.set.p.o.Apply.Format)
+	if len(result.Implied) <= maxImplied {
+		w.Meta.Implied = result.Implied
+	}
+	l.skipped = result.Skipped
+	return w.Commit()
+}
+
+// maxImplied bounds what is noted in the meta file, for people to look at.
+const maxImplied = 1000
+
+func inherit(ctx context.Context, w *store.LayerWriter, implied []string, below []*os.File) error {
+	dir, err := w.Open()
+	if err != nil {
+		return err
+	}
+	defer dir.Close() //nolint:errcheck // opened for reading
+	return layer.Inherit(ctx, dir, implied, below)
+}
+
+// fill unpacks from the store or, while it is fetched, from the source.
+func (l *oneLayer) fill(ctx context.Context, w *store.LayerWriter) (layer.ApplyResult, error) {
+	var result layer.ApplyResult
+	use := func(blob io.Reader) error {
+		var err error
+		result, err = l.apply(ctx, w, blob)
+		return err
+	}
+	if l.first != l {
+		if err := wait(ctx, l.first.blob); err != nil {
+			return result, err
+		}
+		return result, l.fromStore(use)
+	}
+	in, err := l.ingest(ctx)
+	if errors.Is(err, store.ErrExists) {
+		close(l.blob)
+		l.task.Add(l.d.Size)
+		return result, l.fromStore(use)
+	}
+	if err != nil {
+		return result, err
+	}
+	// Not by value: use sets it.
+	err = l.retryPartial(in, func(in *store.Ingest) error { return l.follow(ctx, in, use) },
+		func() (*store.Ingest, error) { return l.ingest(ctx) })
+	return result, err
+}
+
+// fromStore unpacks a blob that is there. Its own digest was verified when it came;
+// the diff id covers what is read now.
+func (l *oneLayer) fromStore(use func(io.Reader) error) error {
+	f, err := l.set.p.o.Store.Blob(l.d)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading
+	return use(f)
+}
+
+// apply unpacks one stream, in a place among the unpackers.
+func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Reader) (layer.ApplyResult, error) {
+	var result layer.ApplyResult
+	unpacks := l.set.p.unpacks
+	if err := unpacks.take(ctx, l.d.Size); err != nil {
+		return result, err
+	}
+	defer unpacks.give()
+	l.task.Phase("unpacking")
+	dir, err := emptied(w)
+	if err != nil {
+		return result, err
+	}
+	defer dir.Close() //nolint:errcheck // opened for reading
+	o := l.set.p.o.Apply
+	o.Lower = func(ctx context.Context) ([]*os.File, error) {
+		// It waits for others, who may need the place.
+		unpacks.give()
+		below, err := l.below(ctx)
+		if taken := unpacks.take(context.WithoutCancel(ctx), l.d.Size); err == nil {
+			err = taken
+		}
+		return below, err
+	}
+	diffID, err := unpackStream(ctx, l.d.MediaType, blob, func(archive io.Reader) error {
+		var err error
+		result, err = layer.Apply(ctx, dir, archive, o)
+		return err
+	})
+	if err != nil {
+		return result, fmt.Errorf("layer %s: %w", l.d.Digest, err)
+	}
+	if want := l.set.diffIDs[l.index]; diffID != want {
+		return result, contentError{fmt.Errorf("layer %s: its archive has the digest %s, the configuration of the image says %s", l.d.Digest, diffID, want)}
+	}
+	return result, nil
+}
+
+// emptied opens the directory to be filled; an attempt before may have filled it.
+func emptied(w *store.LayerWriter) (*os.File, error) {
+	dir, err := w.Open()
+	if err != nil {
+		return nil, err
+	}
+	if err := layer.Empty(dir); err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
+func formatName(f layer.Format) string {
+	if f == layer.OverlayUser {
+		return "overlay-user"
+	}
+	return "overlay"
+}
+
+// HostApply is how layers are unpacked by this process: as root of the host in
+// overlay's format, as root of a user namespace in that of rootless overlay.
+func HostApply() layer.ApplyOptions {
+	if layer.InUserNamespace() {
+		return layer.ApplyOptions{Format: layer.OverlayUser, UserNS: true}
+	}
+	return layer.ApplyOptions{}
+}
