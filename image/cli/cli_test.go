@@ -61,7 +61,7 @@ func TestFlags(t *testing.T) {
 func TestRuntimeGlobals(t *testing.T) {
 	app := (&berth{}).app()
 	for args, want := range map[string]string{
-		"berth pull x":                                      "",
+		"berth pull x": "",
 		"berth --runtime-fd=3 --root /r --debug pull":       "--root /r",
 		"berth --root=/r --log f --systemd-cgroup pull -q":  "--root=/r --systemd-cgroup",
 		"berth --log --root --store s --rootless true pull": "--store s --rootless true",

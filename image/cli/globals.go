@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"berth/image/userns"
 	"berth/internal/command"
 
 	"github.com/urfave/cli/v2"
@@ -51,4 +52,15 @@ func out(c *cli.Context) *os.File {
 		return f
 	}
 	return os.Stdout
+}
+
+// enter executes the program again as root of a user namespace, if a user has called
+// it, and with mounts in a private mount namespace. Verbs that unpack, read or remove
+// unpacked layers call it before they do anything else.
+func (b *berth) enter(mounts bool) error {
+	return userns.Enter(userns.Options{
+		Mounts: mounts,
+		Keep:   []userns.FD{{Flag: "runtime-fd", FD: b.runtime.fd}},
+		Note:   b.log.Warn,
+	})
 }

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"berth/image/userns"
 	"berth/internal/command"
 	"berth/internal/log"
 
@@ -27,6 +29,10 @@ type berth struct {
 // Main runs the image side with its arguments, args[0] being its name, and returns
 // the exit status.
 func Main(args []string) int {
+	args, err := userns.Begin(args)
+	if err != nil {
+		return command.Finish(nil, err, "", command.ExitFailure)
+	}
 	ctx, stop := untilSignal()
 	defer stop()
 	b := &berth{ctx: ctx}
@@ -93,6 +99,11 @@ func usageError(c *cli.Context, err error, _ bool) error {
 func (b *berth) finish(err error) int {
 	if err == nil {
 		return command.Finish(b.log, nil, "", 0)
+	}
+	var ended userns.Ended
+	if errors.As(err, &ended) {
+		// The child has said what there is to say.
+		return command.Finish(b.log, command.Status(ended), "", 0)
 	}
 	if sig := caught(b.ctx); sig != 0 {
 		// What was cut off says so in many ways; the signal is the reason.

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -12,7 +13,6 @@ import (
 	"berth/internal/command"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 )
 
 // runtime is berth's own binary, which executed this program.
@@ -32,17 +32,9 @@ func (r *runtime) adopt(fd int) error {
 	if err := syscall.Fstat(fd, &st); err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return fmt.Errorf("--runtime-fd %d: not berth's binary", fd)
 	}
-	// Out of the way of the descriptors that a child is given from 3 on, which would
-	// take its place before the child executes it.
-	high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, outOfTheWay)
-	if err != nil {
-		return fmt.Errorf("--runtime-fd %d: %w", fd, err)
-	}
-	r.fd = high
-	return syscall.Close(fd)
+	syscall.CloseOnExec(fd)
+	return nil
 }
-
-const outOfTheWay = 100
 
 // command prepares a call of the runtime, with the global flags that this program
 // was called with. The caller sets its streams and process group.
@@ -50,9 +42,8 @@ func (r *runtime) command(args ...string) (*exec.Cmd, error) {
 	if r.fd < 0 {
 		return nil, errors.New("the runtime is not known: call the image side through berth")
 	}
-	// Opened by the child, before close-on-exec takes effect: execve(2) of
-	// /proc/self/fd/N looks N up in the table of the process that calls it.
-	path := "/proc/self/fd/" + strconv.Itoa(r.fd)
+	// By this process's name, not the child's: there ExtraFiles may take the number.
+	path := "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(r.fd)
 	return &exec.Cmd{Path: path, Args: slices.Concat([]string{"berth"}, r.globals, args)}, nil
 }
 

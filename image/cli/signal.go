@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // signaled is why a context ended.
@@ -26,8 +27,12 @@ func (s signaled) name() string {
 	return "signal " + strconv.Itoa(int(s))
 }
 
+// sameKey is how long two signals count as one: a key on a terminal reaches both the
+// process of a user and its child in a user namespace, which gets it from there, too.
+const sameKey = 500 * time.Millisecond
+
 // untilSignal returns a context that the first SIGINT, SIGTERM or SIGHUP cancels;
-// the second one ends the process, whatever it is waiting for.
+// another one ends the process, whatever it is waiting for.
 func untilSignal() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -35,10 +40,11 @@ func untilSignal() (ctx context.Context, stop func()) {
 	go func() {
 		select {
 		case s := <-signals:
-			signal.Stop(signals)
 			if number, ok := s.(syscall.Signal); ok {
 				cancel(signaled(number))
 			}
+			time.Sleep(sameKey)
+			signal.Stop(signals)
 		case <-ctx.Done():
 		}
 	}()

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 )
@@ -44,4 +45,17 @@ func UserName(uid int) string {
 		}
 	}
 	return ""
+}
+
+// Subordinate is the range of ids of file, /etc/subuid or /etc/subgid, that the
+// caller may use: root any that is written down for it, others with the help of
+// helper only, newuidmap(1) or newgidmap(1).
+func Subordinate(file, helper string) Range {
+	uid := os.Geteuid()
+	if uid != 0 {
+		if _, err := exec.LookPath(helper); err != nil {
+			return Range{}
+		}
+	}
+	return SubordinateRange(file, uid, UserName(uid))
 }

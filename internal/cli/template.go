@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 
 	"berth/internal/accounts"
@@ -88,15 +87,8 @@ func templateLimits(c *cli.Context, o *specconv.TemplateOptions) error {
 	return nil
 }
 
-// subordinate is the range of ids the caller may use: root any that is written
-// down for it, others with the help of newuidmap(1) and newgidmap(1) only.
+// subordinate is the range of ids that the caller may use.
 func subordinate(file, helper string) specconv.IDRange {
-	if os.Geteuid() != 0 {
-		if _, err := exec.LookPath(helper); err != nil {
-			return specconv.IDRange{}
-		}
-	}
-	uid := os.Geteuid()
-	r := accounts.SubordinateRange(file, uid, accounts.UserName(uid))
+	r := accounts.Subordinate(file, helper)
 	return specconv.IDRange{First: r.First, Size: r.Size}
 }
