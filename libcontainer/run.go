@@ -38,7 +38,6 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	var fg *launch.Foreground
 	if !o.Detach {
 		fg = launch.NewForeground(term.tty)
-		defer fg.Stop()
 	}
 
 	c, err := rt.build(o.CreateOptions, cfg, doc, buildOptions{

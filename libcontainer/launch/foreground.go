@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +16,7 @@ import (
 type Foreground struct {
 	signals chan os.Signal
 	tty     *TTY
+	ended   atomic.Bool
 }
 
 // forwarded are the signals that are passed on: those that ask a program to do
@@ -36,9 +38,6 @@ func NewForeground(tty *TTY) *Foreground {
 	return f
 }
 
-// Stop ends the holding back.
-func (f *Foreground) Stop() { signal.Stop(f.signals) }
-
 // Subreaper makes orphans of the workload children of berth, for containers
 // without a pid namespace of their own (PR_SET_CHILD_SUBREAPER, prctl(2)).
 func Subreaper() error {
@@ -51,17 +50,6 @@ func Subreaper() error {
 // Wait serves the started child until it ends.
 func (f *Foreground) Wait(c *Child) (int, error) {
 	pid := c.PID
-	var done [2]int
-	if err := unix.Pipe2(done[:], unix.O_CLOEXEC); err != nil {
-		return -1, fmt.Errorf("pipe: %w", err)
-	}
-	defer unix.Close(done[0])
-	result := make(chan error, 1)
-	var ws unix.WaitStatus
-	go func() {
-		result <- reap(pid, &ws)
-		unix.Close(done[1])
-	}()
 	// The child is not reaped yet: this is its pidfd, and signals through it can
 	// never reach a later owner of the number.
 	pidfd, err := unix.PidfdOpen(pid, 0)
@@ -71,12 +59,14 @@ func (f *Foreground) Wait(c *Child) (int, error) {
 		defer unix.Close(pidfd)
 	}
 	go f.forward(pid, pidfd)
-	if f.tty != nil {
-		f.tty.relay(done[0])
+	var ws unix.WaitStatus
+	if f.tty == nil {
+		err = reap(pid, &ws)
+	} else {
+		err = f.relay(pid, &ws)
 	}
-	err = <-result
 	// From here on the pid may belong to somebody else.
-	f.Stop()
+	f.ended.Store(true)
 	if err != nil {
 		return -1, fmt.Errorf("wait for process %d: %w", pid, err)
 	}
@@ -85,6 +75,22 @@ func (f *Foreground) Wait(c *Child) (int, error) {
 		return 128 + int(ws.Signal()), nil
 	}
 	return ws.ExitStatus(), nil
+}
+
+// relay serves the terminal and reaps.
+func (f *Foreground) relay(pid int, ws *unix.WaitStatus) error {
+	var done [2]int
+	if err := unix.Pipe2(done[:], unix.O_CLOEXEC); err != nil {
+		return fmt.Errorf("pipe: %w", err)
+	}
+	defer unix.Close(done[0])
+	result := make(chan error, 1)
+	go func() {
+		result <- reap(pid, ws)
+		unix.Close(done[1])
+	}()
+	f.tty.relay(done[0])
+	return <-result
 }
 
 // reap waits for any child until the workload itself has ended: others are its
@@ -103,13 +109,19 @@ func reap(pid int, ws *unix.WaitStatus) error {
 }
 
 // forward passes signals to the workload; the size of its terminal follows berth's.
+// After its end they are berth's own, which a hook may hold up. signal.Stop at that
+// point would cost as much as Notify, for the sake of those few.
 func (f *Foreground) forward(pid, pidfd int) {
 	for s := range f.signals {
-		if s == unix.SIGWINCH && f.tty != nil {
+		n, ok := s.(unix.Signal)
+		switch {
+		case !ok:
+		case f.ended.Load():
+			signal.Reset(n)
+			_ = unix.Kill(os.Getpid(), n) // this process exists
+		case n == unix.SIGWINCH && f.tty != nil:
 			f.tty.Resize()
-			continue
-		}
-		if n, ok := s.(unix.Signal); ok {
+		default:
 			send(pid, pidfd, n)
 		}
 	}

@@ -1,20 +1,23 @@
 package launch
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
+// writeProc writes a file of process pid. Not with os.OpenFile, which starts the
+// network poller.
 func writeProc(pid int, name, text string) error {
-	f, err := os.OpenFile("/proc/"+strconv.Itoa(pid)+"/"+name, os.O_WRONLY, 0)
+	path := "/proc/" + strconv.Itoa(pid) + "/" + name
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("open %s: %w", path, err)
 	}
-	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
-		return fmt.Errorf("write %q to %s: %w", text, name, errors.Unwrap(err))
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte(text)); err != nil {
+		return fmt.Errorf("write %q to %s: %w", text, path, err)
 	}
 	return nil
 }
