@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -125,7 +124,9 @@ func (b *blobReader) Close() error {
 	return b.body.Close()
 }
 
-// open asks for what is left, at the first place that has it.
+// open asks for what is left, at the first place that has it. The URLs that a
+// descriptor of a foreign layer may have are not asked: they are whatever the author
+// of the image wants this machine to connect to (CVE-2020-15157).
 func (b *blobReader) open() error {
 	err := b.c.each(b.ctx, b.ref, true, func(s *session) error {
 		resp, err := s.send(b.ctx, b.call(s))
@@ -134,9 +135,6 @@ func (b *blobReader) open() error {
 		}
 		return b.take(resp)
 	})
-	if errors.Is(err, image.ErrNotFound) && len(b.d.URLs) > 0 && image.IsForeign(b.d.MediaType) {
-		err = b.openForeign()
-	}
 	if err == nil {
 		b.since = 0
 		b.opened = true
@@ -217,47 +215,4 @@ func (b *blobReader) fitRange(resp *http.Response) error {
 		return bad("bytes %d to %d were asked for, the registry sends %d to %d", b.offset, b.offset+b.left-1, first, last)
 	}
 	return nil
-}
-
-// openForeign asks the URLs that the descriptor names, over https and without any
-// credentials: they may be anybody's (CVE-2020-15157).
-func (b *blobReader) openForeign() error {
-	var err error
-	for i, raw := range b.d.URLs {
-		if i == maxRedirects {
-			break
-		}
-		var u *url.URL
-		if u, err = url.Parse(raw); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-			err = bad("get blob %s: %q is not an https URL", b.d.Digest, clean(raw))
-			continue
-		}
-		s := newSession(b.c, endpoint{name: u.Host, host: u.Host})
-		s.scheme = "https"
-		q := b.call(s)
-		q.url, q.object, q.scopes = u, clean(raw), nil
-		resp, sendErr := s.sendForeign(b.ctx, q)
-		if err = sendErr; err == nil {
-			if err = b.take(resp); err == nil {
-				return nil
-			}
-		}
-	}
-	return err
-}
-
-// sendForeign is send for a server that is no registry: its challenges are not
-// answered.
-func (s *session) sendForeign(ctx context.Context, q call) (*http.Response, error) {
-	s.auth = nil
-	resp, err := s.request(ctx, q, "https", "")
-	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", q.op, q.object, err)
-	}
-	for _, status := range q.want {
-		if resp.StatusCode == status {
-			return resp, nil
-		}
-	}
-	return nil, refusal(q.op, q.object, resp)
 }
