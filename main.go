@@ -8,8 +8,8 @@
 //     takes over in its package's init, before anything else has been initialised,
 //     and ends in the container's program.
 //
-// The Go runtime need not look for its CPU limit in the cgroup files of the host: that
-// takes longer than some verbs, and no verb computes.
+// The Go runtime need not follow the CPU limit of its cgroup, for which it keeps files
+// open and starts a thread: no verb computes.
 //
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0

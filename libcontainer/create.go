@@ -55,6 +55,7 @@ func (rt *Runtime) configure(o CreateOptions) (*configs.Config, *specconv.Docume
 	if err := specconv.ValidateID(o.ID); err != nil {
 		return nil, nil, err
 	}
+	launch.CalmMonitor()
 	bundle, err := filepath.Abs(o.Bundle)
 	if err != nil {
 		return nil, nil, fmt.Errorf("bundle %s: %w", o.Bundle, err)

@@ -21,6 +21,7 @@ var errNoProcess = errors.New("cannot start a container without a process: confi
 // Exec runs a further process in a container. In the foreground it returns the
 // exit code as a shell gives it, detached 0 once the process runs.
 func (rt *Runtime) Exec(id string, o ExecOptions) (int, error) {
+	launch.CalmMonitor()
 	c, err := rt.open(id)
 	if err != nil {
 		return -1, err
@@ -51,7 +52,6 @@ func (rt *Runtime) Exec(id string, o ExecOptions) (int, error) {
 	var fg *launch.Foreground
 	if !o.Detach {
 		fg = launch.NewForeground(term.tty)
-		defer fg.Stop()
 	}
 	affinity, err := initialAffinity(p)
 	if err != nil {
