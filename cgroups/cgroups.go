@@ -24,6 +24,10 @@ type Config struct {
 	// Owner is the host uid that may make cgroups below the container's, on v2; 0:
 	// nobody but the host's root.
 	Owner int
+	// Subgroup is a cgroup below the systemd unit's into which the container goes, and
+	// Delegated one below the container's that its processes are moved into, to manage
+	// it themselves; both on v2 alone. Empty: none.
+	Subgroup, Delegated string
 	// Resources are the limits; nil: none but the default device rules.
 	Resources *specs.LinuxResources
 	// Annotations are those of config.json (org.systemd.property.*).
@@ -109,6 +113,14 @@ type Placer interface {
 	// Config. The process must not run foreign code yet. On an error Destroy undoes
 	// what was done.
 	Place(pid int) error
+}
+
+// Delegator is a Manager with a cgroup for Config.Delegated.
+type Delegator interface {
+	// Delegate makes it, with all controllers there are, gives it to Config.Owner and
+	// moves process pid of the container in. The limits of the container's cgroup, which
+	// has no process of its own from then on, hold for it.
+	Delegate(pid int) error
 }
 
 // ErrNoCgroup reports that a container has no cgroup that could do what was asked.

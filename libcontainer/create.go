@@ -320,6 +320,11 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 	if c.placer() != nil || len(cfg.NetDevices) > 0 || c.state.IntelRdt != nil {
 		o.Joined = c.joined
 	}
+	if d, ok := c.mgr.(cgroups.Delegator); ok && cfg.Cgroup.Delegated != "" {
+		// Not before: the container's cgroup namespace has its root in the container's
+		// cgroup, where the init stage is now.
+		o.Ready = d.Delegate
+	}
 	if len(cfg.Plan.CreateContainerHooks)+len(cfg.Plan.StartContainerHooks) > 0 {
 		o.HookState = func(pid int) string {
 			c.state.PID = pid

@@ -3,6 +3,9 @@ package specconv
 import (
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"berth/cgroups/cgfile"
 )
 
 // Annotations that change what berth does. crun's keep their names and meaning.
@@ -16,6 +19,10 @@ const (
 	// FailUnknownSyscall refuses seccomp profiles with names libseccomp does not know.
 	annotationFailUnknownSyscall = "run.oci.seccomp_fail_unknown_syscall"
 	annotationPidfdReceiver      = "run.oci.pidfd_receiver"
+	// Subgroup is a cgroup below the systemd unit's for the container, DelegateCgroup
+	// one below the container's for it to manage.
+	annotationSubgroup       = "run.oci.systemd.subgroup"
+	annotationDelegateCgroup = "run.oci.delegate-cgroup"
 	// Landlock holds a Landlock ruleset as JSON, see landlock.go.
 	annotationLandlock = "io.berth.landlock"
 )
@@ -32,18 +39,18 @@ var unsafeAnnotations = [...]string{
 	annotationMountContext,
 	annotationPidfdReceiver,
 	annotationFailUnknownSyscall,
+	annotationDelegateCgroup,
+	annotationSubgroup,
 }
 
 // notCarriedOut are annotations of crun that would make it run something else or
 // elsewhere, and that mean nothing to berth.
 var notCarriedOut = [...]string{
 	"run.oci.handler",
-	"run.oci.delegate-cgroup",
 	"run.oci.seccomp.receiver",
 	"run.oci.seccomp.plugins",
 	"run.oci.seccomp_bpf_data",
 	"run.oci.systemd.force_cgroup_v1",
-	"run.oci.systemd.subgroup",
 }
 
 // annotations converts those that have a meaning, but org.systemd.property.*,
@@ -76,6 +83,29 @@ func (c *converter) annotatedPath(name string) string {
 		c.fault("annotations[%q]: %q is not absolute", name, path)
 	}
 	return path
+}
+
+// cgroupBelow is the cgroup that an annotation asks for, below another one; empty:
+// none. So it is on v1, where a container that manages its own cgroup could lift its
+// own limits.
+func (c *converter) cgroupBelow(name string, means bool) string {
+	value := strings.Trim(c.doc.Annotations[name], "/")
+	if value == "" {
+		return ""
+	}
+	if err := cgfile.Local(value); err != nil {
+		c.fault("annotations[%q]: %w", name, err)
+		return ""
+	}
+	if l, err := c.layout(); err != nil || !l.V2 {
+		c.warn("annotations[%q]: ignored, it means something on cgroup v2 alone", name)
+		return ""
+	}
+	if !means {
+		c.warn("annotations[%q]: ignored with the cgroup driver %s", name, c.opts.CgroupDriver)
+		return ""
+	}
+	return value
 }
 
 // FailUnknownSyscall tells whether a seccomp profile may only name system calls

@@ -15,13 +15,10 @@ import (
 // cgroupMount turns a mount of type cgroup into cgroup2, or lists the v1
 // hierarchies that the host has mounted.
 func (c *converter) cgroupMount(i int, w *wire.Mount) {
-	l := c.opts.CgroupLayout
-	if l == nil {
-		var err error
-		if l, err = cgfile.Detect(); err != nil {
-			c.fault("mounts[%d]: %w", i, err)
-			return
-		}
+	l, err := c.layout()
+	if err != nil {
+		c.fault("mounts[%d]: %w", i, err)
+		return
 	}
 	if l.V2 {
 		w.Type = "cgroup2"
@@ -45,6 +42,14 @@ func (c *converter) cgroupMount(i int, w *wire.Mount) {
 			Name: path.Base(l.Unified), Options: "cgroup2", Source: own(l.Unified, l.Own), Readonly: true,
 		})
 	}
+}
+
+// layout is how the host's cgroups are mounted.
+func (c *converter) layout() (*cgroups.Layout, error) {
+	if c.opts.CgroupLayout != nil {
+		return c.opts.CgroupLayout, nil
+	}
+	return cgfile.Detect()
 }
 
 // existing returns dir, or instead where there is no such directory: in a cgroup

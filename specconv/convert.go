@@ -164,6 +164,8 @@ func (c *converter) cgroup() {
 		Owner:       c.cgroupOwner(),
 		Resources:   c.linux.Resources,
 		Annotations: c.doc.Annotations,
+		Subgroup:    c.cgroupBelow(annotationSubgroup, c.opts.CgroupDriver == "systemd"),
+		Delegated:   c.cgroupBelow(annotationDelegateCgroup, c.opts.CgroupDriver != "disabled"),
 	}
 	c.cgroupsPath(c.linux.CgroupsPath)
 	c.resources()

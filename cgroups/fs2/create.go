@@ -2,7 +2,6 @@ package fs2
 
 import (
 	"errors"
-	"path"
 	"strings"
 
 	"berth/cgroups/cgfile"
@@ -68,27 +67,7 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 
 // delegate enables every controller there is in each cgroup from the root to the
 // container's parent, so that limits, and later statistics, can be had.
-func (m *Manager) delegate(root *cgfile.Dir) error {
-	if err := enable(root); err != nil {
-		return err
-	}
-	parent := path.Dir(m.rel)
-	for i := 1; i <= len(parent) && parent != "."; i++ {
-		if i < len(parent) && parent[i] != '/' {
-			continue
-		}
-		d, err := root.Sub(parent[:i])
-		if err != nil {
-			return err
-		}
-		err = enable(d)
-		d.Close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (m *Manager) delegate(root *cgfile.Dir) error { return enableTo(root, m.rel) }
 
 // enable turns on what is not on yet. What the kernel refuses stays off, and check
 // says so if it is needed: a cgroup with processes takes none (EBUSY), and single

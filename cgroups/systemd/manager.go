@@ -38,7 +38,8 @@ type Manager struct {
 	v2      bool
 	unit    string
 	slice   string
-	version int // of systemd; 0: not asked yet
+	scope   string // where the unit's cgroup is; empty when loaded
+	version int    // of systemd; 0: not asked yet
 	bus     bus
 	// extra are the properties of annotations.
 	extra list
@@ -46,7 +47,10 @@ type Manager struct {
 	ours bool
 }
 
-var _ cgroups.Placer = (*Manager)(nil)
+var (
+	_ cgroups.Placer    = (*Manager)(nil)
+	_ cgroups.Delegator = (*Manager)(nil)
+)
 
 // New prepares the scope that cfg describes on a host with layout l. It makes
 // nothing, and refuses what systemd or the host cannot apply.
@@ -69,7 +73,8 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 	}
 	m.version = version
 	below := cfg
-	below.Path = path.Join("/", root, n.path())
+	m.scope = path.Join(l.Root, root, n.path())
+	below.Path = path.Join("/", root, n.path(), cfg.Subgroup)
 	// A user may not load device programs.
 	below.Rootless = cfg.Rootless || m.bus.user
 	if m.files, err = newFiles(below, l); err != nil {
@@ -118,6 +123,9 @@ func (m *Manager) Place(pid int) error {
 		return err
 	}
 	m.ours = true
+	if err := m.descend(pid); err != nil {
+		return fmt.Errorf("systemd unit %s: %w", m.unit, err)
+	}
 	if err := m.Adopt(); err != nil {
 		return fmt.Errorf("systemd unit %s: %w", m.unit, err)
 	}
@@ -127,6 +135,34 @@ func (m *Manager) Place(pid int) error {
 	// systemd knows some of the hierarchies of v1 only. A cpuset must have been
 	// filled by now.
 	return m.files.Add(pid)
+}
+
+// descend makes Config.Subgroup and moves the process there.
+func (m *Manager) descend(pid int) error {
+	if m.cfg.Subgroup == "" || !m.v2 {
+		return nil
+	}
+	d, err := cgfile.Open(m.scope)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	below, err := fs2.Descend(d, m.cfg.Subgroup, pid)
+	if err != nil {
+		return err
+	}
+	below.Close()
+	return nil
+}
+
+// Delegate moves a process of the container into Config.Delegated; see
+// cgroups.Delegator.
+func (m *Manager) Delegate(pid int) error {
+	d, ok := m.files.(cgroups.Delegator)
+	if !ok {
+		return fmt.Errorf("delegate cgroup %s: the host has cgroup v1", m.cfg.Delegated)
+	}
+	return d.Delegate(pid)
 }
 
 // properties are those of a new unit.
@@ -372,7 +408,16 @@ func (m *Manager) Add(pid int) error {
 	if !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
 		return err
 	}
-	return m.bus.attach(m.unit, pid)
+	return m.bus.attach(m.unit, m.below(), pid)
+}
+
+// below is where in the unit's cgroup the container's is: "/NAME" for Config.Subgroup.
+func (m *Manager) below() string {
+	_, rel, ok := strings.Cut(m.files.Record().Paths[""], "/"+escapeCgroup(m.unit)+"/")
+	if !ok {
+		return ""
+	}
+	return "/" + rel
 }
 
 // Destroy removes the cgroup and the unit; see cgroups.Manager. A scope ends with

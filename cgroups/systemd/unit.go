@@ -152,11 +152,11 @@ func (b *bus) set(unit string, props []systemd.Property) error {
 	})
 }
 
-// attach moves a process into the unit's cgroup, which systemd may do where the
-// caller may not (since 238).
-func (b *bus) attach(unit string, pid int) error {
+// attach moves a process into the unit's cgroup, or the one at the path sub below it,
+// which systemd may do where the caller may not (since 238).
+func (b *bus) attach(unit, sub string, pid int) error {
 	return b.do(func(ctx context.Context, c *systemd.Conn) error {
-		if err := c.AttachProcessesToUnit(ctx, unit, "", []uint32{uint32(pid)}); err != nil {
+		if err := c.AttachProcessesToUnit(ctx, unit, sub, []uint32{uint32(pid)}); err != nil {
 			return fmt.Errorf("move process %d to systemd unit %s: %w", pid, unit, bounded(err))
 		}
 		return nil

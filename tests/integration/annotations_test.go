@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -160,6 +161,46 @@ func TestAnnotationIgnored(t *testing.T) {
 	x.Refused(x.Do("create", "--bundle", b.Dir, x.ID), 1, `"nocontext" is not one of context, fscontext, defcontext, rootcontext`)
 }
 
+// run.oci.delegate-cgroup: the container's processes are below its cgroup, which has
+// the limits and is the root of its cgroup namespace, and may manage what is there.
+func TestAnnotationDelegateCgroup(t *testing.T) {
+	x := New(t, Cgroup("memory"), V2)
+	c := x.Up(cgroupFS("rw"), With(specs.CgroupNamespace, ""), annotated("run.oci.delegate-cgroup", "/payload/init"),
+		limited(specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: Ptr(int64(256 << 20))}}))
+	dir := x.CgroupDir(c.Pid, "")
+	own, ok := strings.CutSuffix(dir, "/payload/init")
+	if !ok || !strings.Contains(filepath.Base(own), x.ID) {
+		x.Fatalf("init is in %s", dir)
+	}
+	Equal(x, "limit of the container's cgroup", strings.TrimSpace(x.ReadFile(own+"/memory.max")), fmt.Sprint(256<<20))
+	Equal(x, "limit of the delegated one", strings.TrimSpace(x.ReadFile(dir+"/memory.max")), "max")
+	Equal(x, "as init sees it", c.ExecOK("/bin/cat", "/proc/1/cgroup"), "0::/payload/init\n")
+	Equal(x, "an exec", c.ExecOK("/bin/cat", "/proc/self/cgroup"), "0::/payload/init\n")
+	c.ExecOK("/bin/sh", "-c", "mkdir /sys/fs/cgroup/payload/other && echo 64M >/sys/fs/cgroup/payload/other/memory.max && echo 1 >/sys/fs/cgroup/payload/other/cgroup.procs")
+	x.OK("pause", c.ID)
+	Equal(x, "status", c.State().Status, "paused")
+	x.OK("resume", c.ID)
+	x.OK("update", "--memory", fmt.Sprint(128<<20), c.ID)
+	Equal(x, "limit after an update", strings.TrimSpace(x.ReadFile(own+"/memory.max")), fmt.Sprint(128<<20))
+	Equal(x, "an exec after init has moved", c.ExecOK("/bin/cat", "/proc/self/cgroup"), "0::/payload/other\n")
+	x.OK("delete", "--force", c.ID)
+	x.NothingLeft()
+}
+
+// A place outside the container's cgroup is refused, and on v1 there is none.
+func TestAnnotationCgroupRefused(t *testing.T) {
+	x := New(t, Berth)
+	for _, name := range []string{"run.oci.delegate-cgroup", "run.oci.systemd.subgroup"} {
+		for _, value := range []string{"..", "/../x", "a/../../b"} {
+			x.Refused(x.Foreground(x.Bundle(annotated(name, value))), 1, name+`.*leaves its parent`)
+		}
+		if !Cgroups().Unified() {
+			x.Refused(x.Foreground(x.Bundle(annotated(name, "a")), "--strict"), 1, name+`.*ignored, it means something on cgroup v2 alone`)
+		}
+	}
+	x.NothingLeft()
+}
+
 // features lists every annotation that changes what the runtime does.
 func TestAnnotationFeatures(t *testing.T) {
 	x := New(t, Berth)
@@ -170,6 +211,7 @@ func TestAnnotationFeatures(t *testing.T) {
 	for _, name := range []string{
 		"run.oci.hooks.stdout", "run.oci.hooks.stderr", "run.oci.keep_original_groups", "run.oci.mount_context_type",
 		"run.oci.pidfd_receiver", "run.oci.seccomp_fail_unknown_syscall", "org.systemd.property.", "io.berth.landlock",
+		"run.oci.delegate-cgroup", "run.oci.systemd.subgroup",
 	} {
 		if !slices.Contains(f.PotentiallyUnsafeConfigAnnotations, name) {
 			x.Errorf("%s is missing in %q", name, f.PotentiallyUnsafeConfigAnnotations)

@@ -219,6 +219,29 @@ func TestSystemdAnnotations(t *testing.T) {
 	})
 }
 
+// run.oci.systemd.subgroup: unit and cgroup have the same limits, and all verbs find
+// the cgroup.
+func TestSystemdSubgroup(t *testing.T) {
+	x := withSystemd(t, V2)
+	c := x.Up(resources(usual), annotated("run.oci.systemd.subgroup", "container"))
+	unit := scope(x.ID)
+	if dir := x.CgroupDir(c.Pid, ""); !strings.HasSuffix(dir, "/"+unit+"/container") {
+		x.Errorf("init is in %s", dir)
+	}
+	properties(x, unit, map[string]string{"ActiveState": "active", "MemoryMax": "100663296", "TasksMax": "99"})
+	Equal(x, "limits", read(x, c, memoryMax)+" "+read(x, c, pidsMax), "100663296 99")
+	x.OK("update", "--memory", "134217728", "--pids-limit", "50", x.ID)
+	properties(x, unit, map[string]string{"MemoryMax": "134217728", "TasksMax": "50"})
+	Equal(x, "limits after an update", read(x, c, memoryMax)+" "+read(x, c, pidsMax), "134217728 50")
+	own := x.ReadFile(fmt.Sprintf("/proc/%d/cgroup", c.Pid))
+	Equal(x, "cgroup of an exec", filepath.Base(strings.TrimSpace(c.ExecOK("/bin/cat", "/proc/self/cgroup"))), filepath.Base(strings.TrimSpace(own)))
+	x.OK("pause", x.ID)
+	Equal(x, "status", c.State().Status, "paused")
+	x.OK("delete", "--force", x.ID)
+	noUnit(x, unit)
+	x.NothingLeft()
+}
+
 func TestSystemdRefused(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
