@@ -1,16 +1,17 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
 	"berth/cgroups"
 	"berth/cgroups/stats"
+	"berth/libcontainer/intelrdt"
 	"berth/libcontainer/state"
 	"berth/specconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // UpdateOptions are the flags of update.
@@ -52,8 +53,12 @@ func (rt *Runtime) Update(id string, o UpdateOptions) error {
 	if err != nil {
 		return err
 	}
+	undo, err := c.updateRdt(&o)
+	if err != nil {
+		return err
+	}
 	if err := m.Set(r); err != nil {
-		return fmt.Errorf("update %s: %w", id, err)
+		return errors.Join(fmt.Errorf("update %s: %w", id, err), undo())
 	}
 	if rules == nil {
 		return nil
@@ -74,25 +79,29 @@ func (c *opened) updatable(o *UpdateOptions) error {
 	if c.state.Cgroup.Driver == "disabled" {
 		return fmt.Errorf("update %s: %w", c.state.ID, cgroups.ErrNoCgroup)
 	}
-	switch {
-	case o.L3CacheSchema != "":
-		return resctrl("l3-cache-schema")
-	case o.MemBwSchema != "":
-		return resctrl("mem-bw-schema")
-	}
 	return nil
 }
 
-const resctrlMagic = 0x7655821
-
-// resctrl says why a container has no group there: config.json may not ask for one.
-func resctrl(flag string) error {
-	const dir = "/sys/fs/resctrl"
-	var st unix.Statfs_t
-	if unix.Statfs(dir, &st) != nil || st.Type != resctrlMagic {
-		return fmt.Errorf("--%s: no resctrl file system is mounted on %s", flag, dir)
+// updateRdt changes the shares of the container's resctrl group. undo takes that back.
+func (c *opened) updateRdt(o *UpdateOptions) (undo func() error, err error) {
+	flag := "l3-cache-schema"
+	switch {
+	case o.L3CacheSchema != "":
+	case o.MemBwSchema != "":
+		flag = "mem-bw-schema"
+	default:
+		return func() error { return nil }, nil
 	}
-	return fmt.Errorf("--%s: the container was created without linux.intelRdt", flag)
+	if c.state.IntelRdt == nil {
+		if _, err := intelrdt.Find(); err != nil {
+			return nil, fmt.Errorf("--%s: %w", flag, err)
+		}
+		return nil, fmt.Errorf("--%s: the container was created without linux.intelRdt", flag)
+	}
+	if undo, err = c.state.IntelRdt.Update(o.L3CacheSchema, o.MemBwSchema); err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	return undo, nil
 }
 
 // changes copies the resources without what means "unchanged" but would be written.

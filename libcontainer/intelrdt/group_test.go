@@ -200,3 +200,31 @@ func TestFind(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An update changes the resources it names, and can be taken back.
+func TestUpdate(t *testing.T) {
+	dir := root(t)
+	g := New(dir, &Config{ClosID: "/"})
+	file := filepath.Join(dir, "schemata")
+	before := read(t, file)
+	undo, err := g.Update("L3:0=00f;1=0f0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, file); !strings.HasPrefix(got, "L3:0=00f;1=0f0\n") {
+		t.Errorf("schemata: %q", got)
+	}
+	write(t, file, before)
+	if err := undo(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, file); !strings.HasPrefix(got, "L3:0=fff;1=fff\n") || strings.Contains(got[:15], "MB") {
+		t.Errorf("put back: %q", got)
+	}
+	if got := resourceLines(before, []string{"MB:0=50", "L3:1=1"}); len(got) != 2 {
+		t.Errorf("lines of both: %q", got)
+	}
+	if _, err := New(dir, &Config{ClosID: "none"}).Update("L3:0=1", ""); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a group that is gone: %v", err)
+	}
+}
