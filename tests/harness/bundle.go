@@ -233,6 +233,10 @@ func (x *Test) rootless(s *specs.Spec) {
 	}
 	s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: uid, Size: 1}}
 	s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: gid, Size: 1}}
+	if r := x.ranges; r != nil {
+		s.Linux.UIDMappings = append(s.Linux.UIDMappings, specs.LinuxIDMapping{ContainerID: 1, HostID: r.uids.first, Size: r.uids.size})
+		s.Linux.GIDMappings = append(s.Linux.GIDMappings, specs.LinuxIDMapping{ContainerID: 1, HostID: r.gids.first, Size: r.gids.size})
+	}
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
 		switch m.Destination {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Layout is how the host mounts its cgroups.
@@ -45,8 +47,12 @@ func (l Layout) Has(controller string) bool {
 	return l.Unified() && l.hasIn("", controller)
 }
 
-// hasIn says that a cgroup of v2 has the controller.
+// hasIn says that a cgroup that was delegated has the controller: on v1 there is one
+// of the name in the controller's hierarchy.
 func (l Layout) hasIn(cgroup, controller string) bool {
+	if point := l.V1[controller]; point != "" {
+		return unix.Access(filepath.Join(point, cgroup), unix.W_OK) == nil
+	}
 	if controller == "freezer" {
 		// Every cgroup has a cgroup.freeze, since v5.2.
 		return true

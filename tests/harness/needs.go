@@ -27,6 +27,14 @@ var (
 	}}
 	// AsUser runs the runtime as an ordinary user, also when the suite runs as root.
 	AsUser = Need{prepare: func(x *Test) { x.Rootless = true }}
+	// IDs needs more ids than one inside: root's, or a range of subordinate ids, which
+	// the specs of an ordinary user's tests map from id 1 on then.
+	IDs = Need{check: func(x *Test) string {
+		if x.Rootless && !x.findRanges() {
+			return "root, or newuidmap and ranges of subordinate ids"
+		}
+		return ""
+	}}
 	// Serial keeps the test from running beside others.
 	Serial = Need{serial: true}
 	// V1 needs a host with v1 hierarchies.

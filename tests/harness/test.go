@@ -34,6 +34,7 @@ type Test struct {
 
 	mutex  sync.Mutex
 	ids    []string
+	ranges *idRanges // of an ordinary user, see IDs
 	procs  []*Proc
 	inits  []int  // containers' init processes
 	known  string // why this peer fails; empty: it does not

@@ -159,7 +159,7 @@ func TestCpuset(t *testing.T) {
 
 // Devices: what is not allowed cannot be opened, whatever nodes there are.
 func TestDeviceRules(t *testing.T) {
-	x := New(t, Cgroup())
+	x := New(t, Root, Cgroup())
 	// No driver has this number: allowed is ENXIO, denied EPERM.
 	nodes := func(s *specs.Spec) {
 		s.Linux.Devices = []specs.LinuxDevice{
@@ -243,7 +243,7 @@ func TestHugepages(t *testing.T) {
 // cgroupsPath: absolute from the hierarchy's root, relative from somewhere of the
 // runtime's choice, absent: by the id.
 func TestCgroupsPath(t *testing.T) {
-	x := New(t, Cgroup("memory"))
+	x := New(t, Root, Cgroup("memory"))
 	for name, path := range map[string]string{
 		"absolute": "/" + x.ID + "-abs", "nested": "/" + x.ID + "-nest/a/b", "relative": x.ID + "-rel/c", "absent": "",
 	} {
@@ -413,7 +413,7 @@ func TestExecIntoSubCgroup(t *testing.T) {
 	x.Must(os.Mkdir(sub, 0o755))
 	r := c.ExecCmd([]string{"--cgroup", "memory:sub"}, "/bin/cat", "/proc/self/cgroup").Run()
 	x.Code(r, 0)
-	x.Contains("cgroups", r.Stdout, ":memory:/"+x.ID+"/sub\n")
+	x.Contains("cgroups", r.Stdout, "/"+x.ID+"/sub\n")
 	beside := filepath.Join(filepath.Dir(sub), "..", x.ID+"-suffix")
 	x.Must(os.Mkdir(beside, 0o755))
 	x.Cleanup(func() { _ = os.Remove(beside) })

@@ -13,7 +13,7 @@ import (
 
 // Names come from the container's files, numbers from nowhere.
 func TestExecUserNames(t *testing.T) {
-	x := New(t, Berth, Root)
+	x := New(t, Berth, IDs)
 	c := x.Up()
 	x.WriteFile(c.Bundle.Path("etc/passwd"), "root:x:0:0::/:\nworker:x:1000:1001::/home:\n77:x:5:5::/:\n", 0o644)
 	x.WriteFile(c.Bundle.Path("etc/group"), "root:x:0:\nwheel:x:10:worker\ntape:x:26:a,worker\n", 0o644)

@@ -82,7 +82,7 @@ func elfWithLoader(loader string) string {
 }
 
 func TestHintNoexec(t *testing.T) {
-	x := New(t, Berth, Root)
+	x := New(t, Berth)
 	b := x.Bundle(Args("/mnt/true"), Mounted("/mnt", "bind", filepath.Join(x.Dir, "programs"), "rbind", "noexec"))
 	x.Mkdir("programs")
 	data, err := os.ReadFile(Busybox())

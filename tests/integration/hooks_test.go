@@ -252,7 +252,7 @@ func TestHookMissing(t *testing.T) {
 // A prestart hook can set up the network: it reaches the container's namespaces by
 // the pid of the state.
 func TestPrestartHookSeesNamespaces(t *testing.T) {
-	x := New(t, Root)
+	x := New(t)
 	for _, kind := range []string{"prestart", "createRuntime"} {
 		x.Sub(kind, func(y *Test) {
 			out := filepath.Join(y.Dir, "out")

@@ -51,7 +51,7 @@ func TestLandlock(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := New(t, Root, Berth, landlocked)
+			x := New(t, Berth, landlocked, IDs)
 			b := x.Bundle(Args(args...), landlock(landlockRules), edit)
 			x.WriteFile(b.Path("root/busybox"), x.ReadFile(Busybox()), 0o755)
 			check := func(what string, r Result) {

@@ -381,7 +381,7 @@ func TestReadonlyDev(t *testing.T) {
 func TestRootfsPropagation(t *testing.T) {
 	for _, option := range []string{"private", "slave", "shared", "unbindable", "rprivate", "rslave", ""} {
 		t.Run("is "+option, func(t *testing.T) {
-			x := New(t, Root)
+			x := New(t)
 			if option == "shared" || option == "unbindable" {
 				x.PeerFails("runc", "1.1.5 loses it at pivot_root")
 			}
@@ -398,7 +398,7 @@ func TestRootfsPropagation(t *testing.T) {
 
 // --no-pivot for a root on a ramdisk.
 func TestNoPivot(t *testing.T) {
-	x := New(t, Root)
+	x := New(t)
 	r := x.Foreground(x.Bundle(Shell("ls /; ls /proc/1/ > /dev/null && echo inside")), "--no-pivot")
 	x.Code(r, 0)
 	x.Contains("stdout", r.Stdout, "inside")
@@ -436,7 +436,7 @@ func TestMountsStayApart(t *testing.T) {
 }
 
 func TestSysctl(t *testing.T) {
-	x := New(t, Root)
+	x := New(t)
 	out := x.Output(Shell("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced /proc/sys/fs/mqueue/msg_max"), func(s *specs.Spec) {
 		s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1", "fs.mqueue.msg_max": "17"}
 	})
@@ -445,7 +445,7 @@ func TestSysctl(t *testing.T) {
 
 // sysctl(8) takes names with slashes as well.
 func TestSysctlWithSlash(t *testing.T) {
-	x := New(t, Root)
+	x := New(t)
 	x.PeerFails("runc", "1.1.5 takes dots only")
 	out := x.Output(Shell("cat /proc/sys/net/ipv4/ip_forward"), func(s *specs.Spec) {
 		s.Linux.Sysctl = map[string]string{"net/ipv4/ip_forward": "1"}

@@ -70,7 +70,7 @@ func TestHostNamespaces(t *testing.T) {
 // Without a pid namespace of its own, killing the container takes care of all of
 // its processes, also those init leaves behind.
 func TestHostPidNamespaceLeavesNothing(t *testing.T) {
-	x := New(t, Cgroup("freezer"))
+	x := New(t, Root, Cgroup("freezer"))
 	c := x.Up(Shell("sleep 1000 & sleep 1000 & echo ready; wait"), Without(specs.PIDNamespace))
 	c.WaitOut("ready")
 	x.OK("kill", c.ID, "KILL")
@@ -80,7 +80,7 @@ func TestHostPidNamespaceLeavesNothing(t *testing.T) {
 }
 
 func TestKillAll(t *testing.T) {
-	x := New(t, Cgroup("freezer"))
+	x := New(t, Root, Cgroup("freezer"))
 	c := x.Up(Shell("sleep 1000 & sleep 1000 & echo ready; wait"), Without(specs.PIDNamespace))
 	c.WaitOut("ready")
 	var pids []int
@@ -253,7 +253,7 @@ func TestUserNamespaceWithHostNetwork(t *testing.T) {
 }
 
 func TestTimeNamespace(t *testing.T) {
-	x := New(t, Root, Namespace("time"), Not("runc", "1.1.5 knows no time namespaces"), Not("crun", "1.8.1 sets no offsets"))
+	x := New(t, Namespace("time"), Not("runc", "1.1.5 knows no time namespaces"), Not("crun", "1.8.1 sets no offsets"))
 	const ahead = 1_000_000
 	edit := func(s *specs.Spec) {
 		With(specs.TimeNamespace, "")(s)

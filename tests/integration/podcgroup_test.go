@@ -61,7 +61,7 @@ func has1(out, dir string) bool {
 
 // The layouts engines make: where the cgroup is, times which cgroup namespace.
 func TestPodLayouts(t *testing.T) {
-	x := New(t, Cgroup("memory"), Berth)
+	x := New(t, Root, Cgroup("memory"), Berth)
 	if x.Systemd() {
 		t.Skip("needs the cgroupfs driver: systemd has paths of its own")
 	}
@@ -164,7 +164,7 @@ func TestHybridHost(t *testing.T) {
 // Controllers in one hierarchy are mounted once inside, with links for their names, as
 // on hosts with cpu,cpuacct.
 func TestCoMountedControllers(t *testing.T) {
-	x := New(t, Cgroup("memory"), V1, Serial, Berth)
+	x := New(t, Root, Cgroup("memory"), V1, Serial, Berth)
 	const both = "net_cls,net_prio"
 	if Cgroups().Has("net_cls") || Cgroups().Has("net_prio") {
 		t.Skip("needs net_cls and net_prio to be in no hierarchy")

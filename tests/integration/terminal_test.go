@@ -208,7 +208,7 @@ func TestTerminalWithoutCallerTerminal(t *testing.T) {
 
 // With a user of its own the terminal belongs to that user.
 func TestTerminalOwner(t *testing.T) {
-	x := New(t, Root)
+	x := New(t, IDs)
 	x.PeerFails("crun", "1.8.1 leaves it to root")
 	c := x.Up()
 	pty := x.NewPty(24, 80)

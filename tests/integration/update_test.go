@@ -366,7 +366,7 @@ func TestUpdateDevices(t *testing.T) {
 // Engines repeat the rules of config.json with each update; what a hook has
 // allowed beside them stays.
 func TestUpdateKeepsForeignDevices(t *testing.T) {
-	x := New(t, Cgroup("devices"), V1, Berth)
+	x := New(t, Root, Cgroup("devices"), V1, Berth)
 	c := x.Up(limits)
 	dir := x.CgroupDir(c.Pid, "devices")
 	x.Must(os.WriteFile(filepath.Join(dir, "devices.allow"), []byte("c 195:0 rw"), 0))

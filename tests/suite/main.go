@@ -27,6 +27,9 @@ type stage struct {
 	name string
 	// dir holds the packages; empty: all packages outside tests.
 	dir string
+	// as is a program, from the root of the module, that runs the tests as somebody
+	// else; such a stage is for root.
+	as string
 	// serial packages use the whole host: cgroups with fixed names, engines.
 	serial bool
 }
@@ -35,6 +38,7 @@ var stages = []stage{
 	{name: "unit"},
 	{name: "arch", dir: "tests/arch"},
 	{name: "integration", dir: "tests/integration", serial: true},
+	{name: "user", dir: "tests/integration", serial: true, as: "tests/setup/as-user"},
 	{name: "attack", dir: "tests/attack", serial: true},
 	{name: "engines", dir: "tests/engines", serial: true},
 	{name: "image", dir: "tests/image", serial: true},
@@ -135,6 +139,9 @@ func (s stage) packages() ([]string, error) {
 
 // test runs the stage's packages and adds what happened to total.
 func (s stage) test(run string, total *report) error {
+	if s.as != "" && os.Geteuid() != 0 {
+		return nil
+	}
 	packages, err := s.packages()
 	if err != nil || len(packages) == 0 {
 		return err
@@ -146,6 +153,13 @@ func (s stage) test(run string, total *report) error {
 	}
 	if run != "" {
 		args = append(args, "-run", run)
+	}
+	if s.as != "" {
+		program, err := filepath.Abs(s.as)
+		if err != nil {
+			return err
+		}
+		args = append(args, "-exec", program)
 	}
 	cmd := exec.Command("go", append(args, packages...)...)
 	cmd.Stderr = os.Stderr
