@@ -94,31 +94,136 @@ func number(s string) (id int, ok bool, err error) {
 
 // account finds the line of a name in passwd or group.
 func (r *Root) account(file, name string) ([]string, error) {
-	f, err := r.Open(file)
+	var found []string
+	err := r.eachAccount(file, func(fields []string) bool {
+		if fields[0] == name {
+			found = fields
+		}
+		return found == nil
+	})
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("no %s in the image to look up %q in", "/"+file, name)
+		return nil, fmt.Errorf("no /%s in the image to look up %q in", file, name)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil && found == nil {
+		err = fmt.Errorf("/%s: no %q", file, name)
 	}
-	defer f.Close()
-	st, err := f.Stat()
+	return found, err
+}
+
+// eachAccount calls f with the fields of each line until it answers false.
+func (r *Root) eachAccount(file string, f func(fields []string) bool) error {
+	in, err := r.Open(file)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		return err
 	}
 	if !st.Mode().IsRegular() || st.Size() > maxAccounts {
-		return nil, fmt.Errorf("/%s: it is not a file of at most %d bytes", file, maxAccounts)
+		return fmt.Errorf("/%s: it is not a file of at most %d bytes", file, maxAccounts)
 	}
-	lines := bufio.NewScanner(io.LimitReader(f, maxAccounts))
+	lines := bufio.NewScanner(io.LimitReader(in, maxAccounts))
 	lines.Buffer(nil, maxAccounts)
 	for lines.Scan() {
-		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
-		if fields[0] == name {
-			return fields, nil
+		if !f(strings.Split(strings.TrimSpace(lines.Text()), ":")) {
+			return nil
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read /%s: %w", file, err)
+		return fmt.Errorf("read /%s: %w", file, err)
 	}
-	return nil, fmt.Errorf("/%s: no %q", file, name)
+	return nil
+}
+
+// User is a user of an image as a process has it.
+type User struct {
+	Owner
+	// Groups are the supplementary groups; the primary one is among them
+	// (CVE-2022-36109).
+	Groups []uint32
+	// Home is empty when passwd does not tell.
+	Home string
+}
+
+// LookupUser reads USER[:GROUP] as the USER instruction has it; empty is root. With a
+// group named there are no others, as with docker.
+func (r *Root) LookupUser(spec string) (User, error) {
+	if spec == "" {
+		spec = "0"
+	}
+	name, _, hasGroup := strings.Cut(spec, ":")
+	id, isNumber, err := number(name)
+	if isNumber && err != nil {
+		return User{}, fmt.Errorf("user %s: %w", spec, err)
+	}
+	u := User{}
+	var line []string
+	if isNumber {
+		u.UID = id
+		line = r.accountByID(id)
+	} else if line, err = r.account("etc/passwd", name); err != nil {
+		return User{}, fmt.Errorf("user %s: %w", spec, err)
+	}
+	if len(line) >= 4 {
+		if u.UID, _, err = number(line[2]); err == nil {
+			u.GID, _, err = number(line[3])
+		}
+		if err != nil {
+			return User{}, fmt.Errorf("user %s: %w", spec, err)
+		}
+	}
+	if len(line) >= 6 {
+		u.Home = line[5]
+	}
+	if hasGroup {
+		o, err := r.LookupOwner(spec)
+		if err != nil {
+			return User{}, err
+		}
+		u.GID = o.GID
+	} else if len(line) > 0 {
+		if u.Groups, err = r.groupsOf(line[0]); err != nil {
+			return User{}, fmt.Errorf("user %s: %w", spec, err)
+		}
+	}
+	u.Groups = append([]uint32{uint32(u.GID)}, u.Groups...)
+	return u, nil
+}
+
+// accountByID finds the line of a number in passwd; nil without one.
+func (r *Root) accountByID(id int) []string {
+	want := strconv.Itoa(id)
+	var found []string
+	_ = r.eachAccount("etc/passwd", func(fields []string) bool { // no passwd, no line
+		if len(fields) > 3 && fields[2] == want {
+			found = fields
+		}
+		return found == nil
+	})
+	return found
+}
+
+// groupsOf are the groups that list a user as a member.
+func (r *Root) groupsOf(name string) ([]uint32, error) {
+	var ids []uint32
+	err := r.eachAccount("etc/group", func(fields []string) bool {
+		if len(fields) < 4 {
+			return true
+		}
+		for _, member := range strings.Split(fields[3], ",") {
+			if member != name {
+				continue
+			}
+			if id, _, err := number(fields[2]); err == nil {
+				ids = append(ids, uint32(id))
+			}
+		}
+		return true
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return ids, err
 }

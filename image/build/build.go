@@ -1,0 +1,161 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"berth/image"
+	"berth/image/build/plan"
+)
+
+// builder is one build for one platform.
+type builder struct {
+	o        *Options
+	plan     *plan.Plan
+	platform image.Platform
+	// root ends with the user's patience, and not when another step fails: what a
+	// finished step has made is kept.
+	root context.Context
+	// tmp is a directory of the store's file system that goes away in the end.
+	tmp   string
+	empty *os.File
+	slots chan struct{}
+
+	mu     sync.Mutex
+	stages map[*plan.Stage]*future
+
+	background sync.WaitGroup
+	steps      atomic.Int64
+	cached     atomic.Int64
+	sources    contexts
+}
+
+// Build builds for all platforms and gives the result its names.
+func Build(ctx context.Context, o Options) (Result, error) {
+	release, err := o.Store.Use(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer release()
+	if len(o.Platforms) == 0 {
+		o.Platforms = []image.Platform{image.HostPlatform()}
+	}
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.NumCPU()
+	}
+	if o.Context == nil {
+		o.Context = &Context{}
+	}
+	tmp, err := os.MkdirTemp(filepath.Join(o.Store.Dir(), "tmp"), "build-")
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() {
+		if err := os.RemoveAll(tmp); err != nil && o.Warn != nil {
+			o.Warn(fmt.Sprintf("remove %s: %v", tmp, err))
+		}
+	}()
+	empty, err := makeDir(filepath.Join(tmp, "empty"))
+	if err != nil {
+		return Result{}, err
+	}
+	defer empty.Close()
+	var result Result
+	slots := make(chan struct{}, o.Jobs)
+	for _, p := range o.Platforms {
+		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, empty: empty, slots: slots, stages: map[*plan.Stage]*future{}}
+		built, err := b.platformImage(ctx)
+		if err != nil {
+			return result, err
+		}
+		result.Images = append(result.Images, built)
+		result.Steps += int(b.steps.Load())
+		result.Cached += int(b.cached.Load())
+	}
+	return result, o.publish(&result)
+}
+
+// platformImage builds the target for one platform.
+func (b *builder) platformImage(ctx context.Context) (built Built, err error) {
+	b.plan, err = plan.Parse(b.o.Dockerfile, plan.Options{
+		Name: b.o.Name, BuildArgs: b.o.BuildArgs, Target: b.o.Target,
+		Platform: b.platform, BuildPlatform: image.HostPlatform(), Contexts: b.contextNames(),
+	})
+	if err != nil {
+		return built, err
+	}
+	// The first failure ends the other stages.
+	stages, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer b.cleanUp()
+	// The last to run: nothing works on layers any more when the directory goes.
+	defer b.background.Wait()
+	s, err := b.stage(stages, cancel, b.plan.Target)
+	if err != nil {
+		return built, firstCause(stages, err)
+	}
+	for _, name := range b.plan.Unconsumed() {
+		b.warn(fmt.Sprintf("--build-arg %s: no ARG %s asks for it", name, name))
+	}
+	return b.finish(ctx, s)
+}
+
+// firstCause is the error that has ended the stages, if err is only that they ended.
+func firstCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+func (b *builder) warn(text string) {
+	if b.o.Warn != nil {
+		b.o.Warn(text)
+	}
+}
+
+func (b *builder) now() time.Time { return time.Now().UTC() }
+
+// acquire takes one of the slots for work that keeps a processor busy.
+func (b *builder) acquire(ctx context.Context) error {
+	select {
+	case b.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (b *builder) release() { <-b.slots }
+
+func (b *builder) contextNames() map[string]string {
+	names := make(map[string]string, len(b.o.Contexts))
+	for name := range b.o.Contexts {
+		names[name] = name
+	}
+	return names
+}
+
+// cleanUp closes what stages have opened.
+func (b *builder) cleanUp() {
+	b.sources.close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, f := range b.stages {
+		if f.state == nil {
+			continue
+		}
+		for _, l := range f.state.layers {
+			if l.dir != nil {
+				_ = l.dir.Close() // O_PATH
+			}
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+
+	"berth/image/build/tree"
+	"berth/internal/cleanup"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// runBundle is the bundle of a RUN step: config.json, and the step's overlay attached
+// at rootfs, in this process's mount namespace alone.
+type runBundle struct {
+	dir   string
+	undo  cleanup.Stack
+	warns []string
+}
+
+func (rb *runBundle) close(b *builder) {
+	rb.undo.Run()
+	for _, w := range rb.warns {
+		b.warn(w)
+	}
+}
+
+// onClose registers a step of the way back whose error is only worth a warning.
+func (rb *runBundle) onClose(f func() error) {
+	rb.undo.Add(func() {
+		if err := f(); err != nil {
+			rb.warns = append(rb.warns, err.Error())
+		}
+	})
+}
+
+// scriptDir is where here documents with #! are.
+const scriptDir = "/dev/pipes"
+
+// prepare makes the bundle. The overlay of the workspace is replaced by one with
+// another layer between: it has the mount points that are missing, so that they do
+// not end up in what the step has written, nor have to be told from it afterwards.
+func (s *runStep) prepare(ctx context.Context, w *workspace) (_ *runBundle, err error) {
+	rb := &runBundle{dir: filepath.Join(w.dir, "bundle")}
+	defer func() {
+		if err != nil {
+			rb.close(s.r.builder)
+		}
+	}()
+	if err := os.Mkdir(rb.dir, 0o700); err != nil {
+		return nil, err
+	}
+	root := rootTree(w)
+	spec, err := s.spec(root)
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := s.stepMounts(ctx, rb, w)
+	if err != nil {
+		return nil, err
+	}
+	spec.Mounts = append(spec.Mounts, mounts.list...)
+	spec.Process.Env = append(spec.Process.Env, mounts.env...)
+	if err := s.addStubs(ctx, w, root, spec.Mounts); err != nil {
+		return nil, err
+	}
+	rootfs := filepath.Join(rb.dir, "rootfs")
+	if err := os.Mkdir(rootfs, 0o755); err != nil {
+		return nil, err
+	}
+	detach, err := attach(w.view.fd(), rootfs)
+	if err != nil {
+		return nil, err
+	}
+	rb.onClose(detach)
+	raw, err := json.Marshal(spec)
+	if err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	return rb, os.WriteFile(filepath.Join(rb.dir, "config.json"), raw, 0o600)
+}
+
+// addStubs mounts the workspace anew with a layer of missing mount points, if any is
+// missing.
+func (s *runStep) addStubs(ctx context.Context, w *workspace, root *tree.Root, mounts []specs.Mount) error {
+	stubs := filepath.Join(w.dir, "stubs")
+	top, err := makeDir(stubs)
+	if err != nil {
+		return err
+	}
+	defer top.Close()
+	added := false
+	for _, m := range mounts {
+		dir := true
+		if m.Type == "bind" || hasOption(m.Options, "bind", "rbind") {
+			st, err := os.Stat(m.Source)
+			if err != nil {
+				return fmt.Errorf("mount %s: %w", m.Destination, err)
+			}
+			dir = st.IsDir()
+		}
+		// What is mounted below another mount is made there.
+		if underMount(m.Destination, mounts) {
+			continue
+		}
+		made, err := stub(root, top, m.Destination, dir)
+		if err != nil {
+			return fmt.Errorf("mount point %s: %w", m.Destination, err)
+		}
+		added = added || made
+	}
+	if !added {
+		return nil
+	}
+	layers, err := dirs(ctx, s.r.layers)
+	if err != nil {
+		return err
+	}
+	if err := likeTop(top, layers); err != nil {
+		return err
+	}
+	w.view.close()
+	w.view = nil
+	// A volatile work directory can be used once.
+	if err := w.work.Close(); err != nil {
+		return err
+	}
+	if w.work, err = makeDir(filepath.Join(w.dir, "work2")); err != nil {
+		return err
+	}
+	view, err := s.r.mountOverlay(append(layers[:len(layers):len(layers)], top), w.upper, w.work)
+	if err != nil {
+		return err
+	}
+	w.view = view
+	return nil
+}
+
+func underMount(dest string, mounts []specs.Mount) bool {
+	for dir := path.Dir(path.Clean(dest)); dir != "/" && dir != "."; dir = path.Dir(dir) {
+		for _, m := range mounts {
+			if path.Clean(m.Destination) == dir {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func hasOption(options []string, names ...string) bool {
+	for _, o := range options {
+		for _, n := range names {
+			if o == n {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stub makes a missing mount point in the stub layer: the directories above it that
+// exist are made again with the metadata of the real ones, which they hide.
+func stub(root *tree.Root, top *os.File, dest string, dir bool) (bool, error) {
+	at, err := root.Resolve(dest, true)
+	if err != nil || at.Exists {
+		return false, err
+	}
+	stubs := &tree.Root{FD: int(top.Fd())}
+	parent := ""
+	for _, part := range splitPath(at.Path) {
+		last := path.Join(parent, part) == at.Path
+		here, err := root.Resolve(path.Join(parent, part), false)
+		if err != nil {
+			return false, err
+		}
+		if err := stubs.Mirror(root, path.Join(parent, part), here.Exists, last && !dir); err != nil {
+			return false, err
+		}
+		parent = path.Join(parent, part)
+	}
+	return true, nil
+}
+
+func splitPath(p string) []string {
+	var list []string
+	for p != "" && p != "." {
+		dir, base := path.Split(p)
+		list = append([]string{base}, list...)
+		p = path.Clean(dir)
+		if dir == "" {
+			break
+		}
+	}
+	return list
+}

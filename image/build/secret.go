@@ -1,0 +1,227 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"berth/internal/linux"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"golang.org/x/sys/unix"
+)
+
+// maxSecret bounds a secret, in bytes.
+const maxSecret = 500 << 10
+
+// memoryDir is a tmpfs in this process's mount namespace, made when it is first used:
+// what is in it never reaches a disk.
+type memoryDir struct {
+	parent string
+	rb     *runBundle
+	quota  string
+	dir    string
+	files  int
+}
+
+func (m *memoryDir) path() (string, error) {
+	if m.dir != "" {
+		return m.dir, nil
+	}
+	fs, err := linux.Fsopen("tmpfs")
+	if err != nil {
+		return "", fmt.Errorf("tmpfs: %w", err)
+	}
+	defer func() { _ = unix.Close(fs) }() // a context, not a file
+	for _, kv := range [...][2]string{{"mode", "0711"}, {"size", m.quota}} {
+		if err := linux.FsconfigString(fs, kv[0], kv[1]); err != nil {
+			return "", fmt.Errorf("tmpfs: option %s: %w", kv[0], err)
+		}
+	}
+	if err := linux.FsconfigCreate(fs); err != nil {
+		return "", fmt.Errorf("tmpfs: %w", err)
+	}
+	mount, err := linux.Fsmount(fs, unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOSUID)
+	if err != nil {
+		return "", fmt.Errorf("tmpfs: %w", err)
+	}
+	defer func() { _ = unix.Close(mount) }() // attached or dropped
+	dir := filepath.Join(m.parent, "memory")
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		return "", err
+	}
+	detach, err := attach(mount, dir)
+	if err != nil {
+		return "", err
+	}
+	m.rb.onClose(detach)
+	m.dir = dir
+	return dir, nil
+}
+
+// file writes a file and returns its path.
+func (m *memoryDir) file(name string, content []byte, mode os.FileMode, uid, gid int) (string, error) {
+	dir, err := m.path()
+	if err != nil {
+		return "", err
+	}
+	m.files++
+	file := filepath.Join(dir, strconv.Itoa(m.files)+"-"+path.Base("/"+name))
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return "", err
+	}
+	if err := os.Chown(file, uid, gid); err != nil {
+		return "", err
+	}
+	return file, os.Chmod(file, mode)
+}
+
+// secretMount shows a secret as a file, or as a variable.
+func (s *runStep) secretMount(set *mountSet, memory *memoryDir, m *instructions.Mount) error {
+	id := m.CacheID
+	if id == "" {
+		id = m.Source
+	}
+	if id == "" {
+		id = path.Base(m.Target)
+	}
+	secret, ok := s.r.o.Secrets[id]
+	if !ok {
+		if m.Required {
+			return fmt.Errorf("secret %s: it is required; give it with --secret id=%s,src=FILE", id, id)
+		}
+		return nil
+	}
+	value, err := secret.read()
+	if err != nil {
+		return fmt.Errorf("secret %s: %w", id, err)
+	}
+	if m.Env != nil {
+		set.env = append(set.env, *m.Env+"="+string(value))
+	}
+	if m.Env != nil && m.Target == "" {
+		return nil
+	}
+	target := m.Target
+	if target == "" {
+		target = "/run/secrets/" + path.Base("/"+id)
+	}
+	if !path.IsAbs(target) {
+		target = path.Join("/", s.r.config.Config.WorkingDir, target)
+	}
+	file, err := memory.file("secret", value, perm(m.Mode, 0o400), number(m.UID), number(m.GID))
+	if err != nil {
+		return err
+	}
+	set.bind(file, path.Clean(target), true)
+	return nil
+}
+
+func (s Secret) read() ([]byte, error) {
+	if s.File == "" {
+		return s.Value, nil
+	}
+	f, err := os.Open(s.File)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err == nil && len(raw) > maxSecret {
+		err = fmt.Errorf("it has more than %d bytes", maxSecret)
+	}
+	return raw, err
+}
+
+func perm(mode *uint64, usual os.FileMode) os.FileMode {
+	if mode == nil {
+		return usual
+	}
+	return os.FileMode(*mode) & os.ModePerm
+}
+
+func number(n *uint64) int { return id(n) }
+
+// sshMount shows the socket of an agent. The command does not get the agent's own
+// socket but one that is passed on: with the owner and mode that it wants, and gone
+// with the step.
+func (s *runStep) sshMount(rb *runBundle, set *mountSet, memory *memoryDir, m *instructions.Mount, i int) error {
+	id := m.CacheID
+	if id == "" {
+		id = "default"
+	}
+	agent, ok := s.r.o.SSH[id]
+	if !ok {
+		if m.Required {
+			return fmt.Errorf("ssh %s: it is required; give it with --ssh %s", id, id)
+		}
+		return nil
+	}
+	dir, err := memory.path()
+	if err != nil {
+		return err
+	}
+	socket := filepath.Join(dir, "agent-"+strconv.Itoa(i))
+	if err := forward(rb, socket, agent, perm(m.Mode, 0o600), number(m.UID), number(m.GID)); err != nil {
+		return fmt.Errorf("ssh %s: %w", id, err)
+	}
+	target := m.Target
+	if target == "" {
+		target = "/run/buildkit/ssh_agent." + strconv.Itoa(i)
+	}
+	set.bind(socket, path.Clean(target), false)
+	set.env = append(set.env, "SSH_AUTH_SOCK="+path.Clean(target))
+	return nil
+}
+
+// forward passes connections of a new socket on to another until the step ends.
+func forward(rb *runBundle, socket, to string, mode os.FileMode, uid, gid int) error {
+	// By a descriptor of the directory: the path of a socket has at most 107 bytes.
+	dir, err := openPath(filepath.Dir(socket))
+	if err != nil {
+		return err
+	}
+	short := procPath(dir) + "/" + filepath.Base(socket)
+	listener, err := net.Listen("unix", short)
+	_ = dir.Close() // O_PATH
+	if err != nil {
+		return err
+	}
+	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { pass(conn, to) })
+		}
+	})
+	rb.onClose(listener.Close)
+	return errors.Join(os.Chown(socket, uid, gid), os.Chmod(socket, mode))
+}
+
+// pass copies both ways until one side ends.
+func pass(in net.Conn, to string) {
+	defer in.Close()
+	out, err := net.Dial("unix", to)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	done := make(chan struct{}, 2)
+	for _, pair := range [...][2]net.Conn{{in, out}, {out, in}} {
+		go func() {
+			_, _ = io.Copy(pair[0], pair[1]) // an agent that has gone ends the connection
+			done <- struct{}{}
+		}()
+	}
+	<-done
+}
