@@ -21,15 +21,23 @@ import (
 // Maps are the ids that the caller may use: its own as root's, and behind that those
 // of /etc/subuid and /etc/subgid. There are none behind if one of the two is missing.
 func Maps() (uids, gids []idmap.Map) {
-	uids = []idmap.Map{{Container: 0, Host: uint32(os.Geteuid()), Size: 1}}
-	gids = []idmap.Map{{Container: 0, Host: uint32(os.Getegid()), Size: 1}}
 	u := accounts.Subordinate("/etc/subuid", "newuidmap")
 	g := accounts.Subordinate("/etc/subgid", "newgidmap")
-	if u.Size > 0 && g.Size > 0 {
-		uids = append(uids, idmap.Map{Container: 1, Host: u.First, Size: u.Size})
-		gids = append(gids, idmap.Map{Container: 1, Host: g.First, Size: g.Size})
+	if len(u) == 0 || len(g) == 0 {
+		u, g = nil, nil
 	}
-	return uids, gids
+	return maps(os.Geteuid(), u), maps(os.Getegid(), g)
+}
+
+// maps lines the ranges up behind id 0, without gaps.
+func maps(own int, ranges []accounts.Range) []idmap.Map {
+	list := []idmap.Map{{Container: 0, Host: uint32(own), Size: 1}}
+	next := uint32(1)
+	for _, r := range ranges {
+		list = append(list, idmap.Map{Container: next, Host: r.First, Size: r.Size})
+		next += r.Size
+	}
+	return list
 }
 
 // Inside tells whether this process is in a user namespace other than the host's:

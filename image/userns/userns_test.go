@@ -146,15 +146,15 @@ func TestUserWithRange(t *testing.T) {
 		if name == "" {
 			continue
 		}
-		u := accounts.SubordinateRange("/etc/subuid", uid, name)
-		if g := accounts.SubordinateRange("/etc/subgid", uid, name); u.Size == 0 || g.Size == 0 {
+		u := accounts.SubordinateRanges("/etc/subuid", uid, name)
+		if g := accounts.SubordinateRanges("/etc/subgid", uid, name); len(u) != 1 || len(g) != 1 {
 			continue
 		}
 		out, code := run(t, uid)
 		if strings.Contains(out, "open of uid_map failed") {
 			t.Skip(out)
 		}
-		if code != 7 || !strings.Contains(out, fmt.Sprintf("[0 %d 1 1 %d %d]", uid, u.First, u.Size)) || strings.Contains(out, "note:") {
+		if code != 7 || !strings.Contains(out, fmt.Sprintf("[0 %d 1 1 %d %d]", uid, u[0].First, u[0].Size)) || strings.Contains(out, "note:") {
 			t.Errorf("%d: %s", code, out)
 		}
 		return

@@ -89,6 +89,9 @@ func templateLimits(c *cli.Context, o *specconv.TemplateOptions) error {
 
 // subordinate is the range of ids that the caller may use.
 func subordinate(file, helper string) specconv.IDRange {
-	r := accounts.Subordinate(file, helper)
-	return specconv.IDRange{First: r.First, Size: r.Size}
+	list := accounts.Subordinate(file, helper)
+	if len(list) == 0 {
+		return specconv.IDRange{}
+	}
+	return specconv.IDRange{First: list[0].First, Size: list[0].Size}
 }

@@ -1,12 +1,12 @@
 package idmap
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 )
 
 // Map is one line of uid_map or gid_map.
@@ -81,8 +81,13 @@ func runHelper(name string, pid int, m []Map) error {
 		}
 	}
 	out, err := exec.Command(path, args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))
+	if err == nil {
+		return nil
 	}
-	return nil
+	// "newuidmap: uid range [1-11) -> [100000-100010) not allowed" says all.
+	said, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if said, ok := strings.CutPrefix(said, name+": "); ok {
+		return fmt.Errorf("%s: %s", name, said)
+	}
+	return fmt.Errorf("%s: %w: %s", name, err, said)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 
 	"berth/internal/accounts"
 
@@ -45,7 +46,10 @@ func helperFact(name string) Fact {
 }
 
 func rangeFact(file string, uid int, name string) Fact {
-	r := accounts.SubordinateRange(file, uid, name)
-	return fact("rootless", file, r.Size > 0, fmt.Sprintf("%d ids from %d on", r.Size, r.First),
+	var text []string
+	for _, r := range accounts.SubordinateRanges(file, uid, name) {
+		text = append(text, fmt.Sprintf("%d ids from %d on", r.Size, r.First))
+	}
+	return fact("rootless", file, len(text) > 0, strings.Join(text, ", "),
 		"no range for this user: a single id can be mapped (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER)")
 }
