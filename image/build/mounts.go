@@ -126,8 +126,8 @@ func (s *runStep) mountSum(ctx context.Context, i int) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	t := &transfer{Copy: tree.Copy{From: root, Sources: []string{mountPath(s.mounts[i].Source)}}}
-	return s.r.sum(t, memo)
+	p := &part{memo: memo, Copy: tree.Copy{From: root, Sources: []string{mountPath(s.mounts[i].Source)}}}
+	return s.r.sum(ctx, p)
 }
 
 func mountPath(source string) string {

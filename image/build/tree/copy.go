@@ -30,6 +30,9 @@ type Copy struct {
 	Parents bool
 	// Unpack extracts sources that are archives, as ADD does.
 	Unpack bool
+	// Several says that there are sources beside these for the same destination, which
+	// then has to be a directory.
+	Several bool
 	// Time, if set, is the time of modification of all that is copied or created.
 	Time *time.Time
 }
@@ -69,7 +72,7 @@ func (c *Copy) Do(ctx context.Context) error {
 
 // checkDest refuses several sources for what is not a directory.
 func (c *Copy) checkDest(w *writer) error {
-	if len(c.Sources) < 2 || strings.HasSuffix(c.Dest, "/") || c.Parents {
+	if (len(c.Sources) < 2 && !c.Several) || strings.HasSuffix(c.Dest, "/") || c.Parents {
 		return nil
 	}
 	at, err := w.to.Resolve(c.Dest, true)

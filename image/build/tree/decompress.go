@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"compress/bzip2"
@@ -43,4 +44,20 @@ func decompress(r io.Reader) (io.Reader, func(), error) {
 		return z, z.Close, nil
 	}
 	return buffered, func() {}, nil
+}
+
+// LooksPacked tells by the first bytes of a file whether it can be an archive:
+// compressed, or with a header of tar at its beginning.
+func LooksPacked(head []byte) bool {
+	for _, magic := range [...]string{"\x1f\x8b", "BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	const at = 257 // of "ustar" in a header, tar(5)
+	if len(head) >= at+5 && string(head[at:at+5]) == "ustar" {
+		return true
+	}
+	_, err := tar.NewReader(bytes.NewReader(head)).Next()
+	return err == nil && len(head) >= 512
 }

@@ -19,6 +19,9 @@ type File struct {
 // Write writes a file by the rules of Copy; From and Sources are not used.
 func (c *Copy) Write(ctx context.Context, f File) error {
 	w := c.writer(ctx)
+	if err := c.checkDest(w); err != nil {
+		return err
+	}
 	st := &unix.Stat_t{Mode: unix.S_IFREG | f.Perm, Mtim: unix.NsecToTimespec(f.ModTime.UnixNano())}
 	dir, _, name, err := w.target(st, f.Name)
 	if err != nil {
