@@ -1,13 +1,13 @@
 package fs1
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -27,13 +27,8 @@ func layout(t testing.TB) *cgroups.Layout {
 	return l
 }
 
-var serial int
-
 // config gives a unique cgroup.
-func config() cgroups.Config {
-	serial++
-	return cgroups.Config{ID: fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial)}
-}
+func config() cgroups.Config { return cgroups.Config{ID: cgtest.Name()} }
 
 // create makes a cgroup and removes it after the test.
 func create(t testing.TB, cfg cgroups.Config) *Manager {
@@ -42,17 +37,7 @@ func create(t testing.TB, cfg cgroups.Config) *Manager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Create(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Destroy(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := m.Set(cfg.Resources); err != nil {
-		t.Fatal(err)
-	}
+	cgtest.Start(t, m, cfg.Resources)
 	return m
 }
 
@@ -70,7 +55,7 @@ func read(t testing.TB, m *Manager, controller, file string) string {
 	return strings.TrimSpace(string(b))
 }
 
-func ptr[T any](v T) *T { return &v }
+func ptr[T any](v T) *T { return cgtest.Ptr(v) }
 
 func TestLimits(t *testing.T) {
 	cfg := config()

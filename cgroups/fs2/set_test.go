@@ -1,7 +1,6 @@
 package fs2
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,14 +10,13 @@ import (
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
-func ptr[T any](v T) *T { return &v }
-
-var serial int
+func ptr[T any](v T) *T { return cgtest.Ptr(v) }
 
 // create makes a cgroup on a pure v2 host and removes it after the test.
 func create(t *testing.T, cfg cgroups.Config) *Manager {
@@ -33,23 +31,12 @@ func create(t *testing.T, cfg cgroups.Config) *Manager {
 	if !l.V2 {
 		t.Skip("the host is not pure cgroup v2")
 	}
-	serial++
-	cfg.ID = fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial)
+	cfg.ID = cgtest.Name()
 	m, err := New(cfg, l)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Create(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Destroy(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := m.Set(cfg.Resources); err != nil {
-		t.Fatal(err)
-	}
+	cgtest.Start(t, m, cfg.Resources)
 	return m
 }
 

@@ -2,7 +2,6 @@ package fs2
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -29,8 +29,7 @@ func plain(t *testing.T) *Manager {
 	if root == "" {
 		t.Skip("the host has no cgroup2")
 	}
-	serial++
-	dir := filepath.Join(root, fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial))
+	dir := filepath.Join(root, cgtest.Name())
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

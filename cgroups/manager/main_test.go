@@ -11,12 +11,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
 	"berth/cgroups/fs1"
 	"berth/cgroups/fs2"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -109,12 +109,7 @@ func each(t *testing.T, run func(*testing.T, driver)) {
 	}
 }
 
-var serial int
-
-func name() string {
-	serial++
-	return fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial)
-}
+func name() string { return cgtest.Name() }
 
 // start makes a limited cgroup and removes it after the test.
 func start(t *testing.T, d driver, cfg cgroups.Config) cgroups.Manager {
@@ -126,25 +121,7 @@ func start(t *testing.T, d driver, cfg cgroups.Config) cgroups.Manager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Create(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Kill(); err != nil {
-			t.Error(err)
-		}
-		if err := m.Destroy(); err != nil {
-			t.Error(err)
-		}
-		for _, p := range m.Record().Paths {
-			if _, err := os.Lstat(p); !os.IsNotExist(err) {
-				t.Errorf("%s is left: %v", p, err)
-			}
-		}
-	})
-	if err := m.Set(cfg.Resources); err != nil {
-		t.Fatal(err)
-	}
+	cgtest.Start(t, m, cfg.Resources)
 	return m
 }
 
@@ -170,16 +147,6 @@ func shell(t *testing.T, script string) (*exec.Cmd, func()) {
 	}
 }
 
-// eventually polls a condition.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
-}
-
 // tree puts a process with two children and a grandchild into the cgroup.
 func tree(t *testing.T, m cgroups.Manager) *exec.Cmd {
 	t.Helper()
@@ -188,7 +155,7 @@ func tree(t *testing.T, m cgroups.Manager) *exec.Cmd {
 		t.Fatal(err)
 	}
 	run()
-	eventually(t, "five processes", func() bool {
+	cgtest.Until(t, "five processes", func() bool {
 		pids, err := m.Pids()
 		return err == nil && len(pids) == 5
 	})
@@ -358,7 +325,7 @@ func (a *asker) try(mode, kind string, major, minor uint32) (mknod, open string)
 	return mknod, open
 }
 
-func ptr[T any](v T) *T { return &v }
+func ptr[T any](v T) *T { return cgtest.Ptr(v) }
 
 func rule(allow bool, kind string, major, minor int64, access string) specs.LinuxDeviceCgroup {
 	r := specs.LinuxDeviceCgroup{Allow: allow, Type: kind, Access: access}

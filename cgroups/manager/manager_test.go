@@ -13,6 +13,7 @@ import (
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -418,7 +419,7 @@ func TestPidsLimit(t *testing.T) {
 			at = m.Record().Paths[""]
 		}
 		// A shell that is refused a fork ends, so the limit is reached for a moment only.
-		eventually(t, "a refused fork", func() bool {
+		cgtest.Until(t, "a refused fork", func() bool {
 			pids, err := m.Pids()
 			if err != nil || len(pids) > 8 {
 				t.Fatalf("%d processes, %v", len(pids), err)
@@ -441,7 +442,7 @@ func TestKillForkBomb(t *testing.T) {
 			t.Fatal(err)
 		}
 		run()
-		eventually(t, "some forks", func() bool {
+		cgtest.Until(t, "some forks", func() bool {
 			pids, err := m.Pids()
 			return err == nil && len(pids) > 3
 		})

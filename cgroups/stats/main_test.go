@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
 	"berth/cgroups/manager"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -66,25 +66,11 @@ func cgroup(t *testing.T, r *specs.LinuxResources) cgroups.Manager {
 	if _, err := cgfile.Detect(); err != nil {
 		t.Skip(err)
 	}
-	serial++
-	m, err := manager.New(cgroups.Config{ID: fmt.Sprintf("berth-stats-%d-%d", os.Getpid(), serial), Resources: r})
+	m, err := manager.New(cgroups.Config{ID: cgtest.Name(), Resources: r})
 	if err != nil {
 		t.Skip(err)
 	}
-	if err := m.Create(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Kill(); err != nil {
-			t.Error(err)
-		}
-		if err := m.Destroy(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := m.Set(r); err != nil {
-		t.Fatal(err)
-	}
+	cgtest.Start(t, m, r)
 	return m
 }
 
@@ -130,14 +116,4 @@ func read(t *testing.T, r *Reader) *Stats {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// eventually polls a condition.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never happened: %s", what)
-		}
-	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ func TestReadCPU(t *testing.T) {
 	m := cgroup(t, nil)
 	r := open(t, m.Record())
 	helper(t, m, "burn")
-	eventually(t, "CPU time is counted", func() bool {
+	cgtest.Until(t, "CPU time is counted", func() bool {
 		s := read(t, r)
 		return s.CPU != nil && s.CPU.Usage.Total > 2e7 && s.CPU.Usage.User > 0
 	})
@@ -45,7 +46,7 @@ func TestReadThrottling(t *testing.T) {
 	m := cgroup(t, &specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: ptr(int64(5000)), Period: ptr(uint64(50000))}})
 	r := open(t, m.Record())
 	helper(t, m, "burn")
-	eventually(t, "the quota throttles", func() bool {
+	cgtest.Until(t, "the quota throttles", func() bool {
 		th := read(t, r).CPU.Throttling
 		return th != nil && th.Periods > 0 && th.ThrottledPeriods > 0 && th.ThrottledTime > 0
 	})
@@ -59,7 +60,7 @@ func TestReadLimits(t *testing.T) {
 	})
 	r := open(t, m.Record())
 	helper(t, m, "hold")
-	eventually(t, "8 MiB are used", func() bool { return read(t, r).Memory.Usage.Usage >= 8<<20 })
+	cgtest.Until(t, "8 MiB are used", func() bool { return read(t, r).Memory.Usage.Usage >= 8<<20 })
 	s := read(t, r)
 	if s.Memory.Usage.Limit != 64<<20 || s.Memory.Usage.Max < 8<<20 || len(s.Memory.Raw) < 10 {
 		t.Errorf("memory: %+v", s.Memory)
@@ -181,7 +182,7 @@ func TestWatchOOM(t *testing.T) {
 		}
 		break
 	}
-	eventually(t, "memory runs out", func() bool {
+	cgtest.Until(t, "memory runs out", func() bool {
 		out, err := w.Check()
 		if err != nil {
 			t.Fatal(err)
