@@ -207,13 +207,17 @@ func TestExecWithHostileProc(t *testing.T) {
 
 // runc#5351: exec --cgroup into a sibling with the same prefix.
 func TestExecCgroupSibling(t *testing.T) {
-	x := New(t, Cgroup("memory"), V1, Not("crun", "1.8.1 means another thing by --cgroup"))
+	x := New(t, Cgroup("memory"), Not("crun", "1.8.1 means another thing by --cgroup"))
 	x.PeerFails("runc", "1.1.5 checks the prefix of the path only (runc#5351)")
 	c := x.Up()
 	sibling := x.CgroupDir(c.Pid, "memory") + "-suffix"
 	x.Must(os.Mkdir(sibling, 0o755))
 	defer func() { x.Must(os.Remove(sibling)) }()
-	r := c.ExecCmd([]string{"--cgroup", "memory:../" + filepath.Base(sibling)}, "/bin/true").Run()
+	hierarchy := "memory:"
+	if Cgroups().Unified() {
+		hierarchy = ""
+	}
+	r := c.ExecCmd([]string{"--cgroup", hierarchy + "../" + filepath.Base(sibling)}, "/bin/true").Run()
 	if r.Code == 0 {
 		x.Errorf("%v: want an error", r)
 	}

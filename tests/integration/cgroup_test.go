@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	. "berth/tests/harness"
 
@@ -234,10 +235,53 @@ func rootDevice() (major, minor uint32) {
 	return unix.Major(st.Dev), unix.Minor(st.Dev)
 }
 
+// What does not fit into memory goes to swap, as far as the container may use that.
+func TestSwap(t *testing.T) {
+	file := os.Getenv("BERTH_TEST_SWAP")
+	x := New(t, Root, V2, Cgroup("memory"), Serial, Kernel("a swap area for tests (BERTH_TEST_SWAP)", func() bool { return file != "" }))
+	name, err := unix.BytePtrFromString(file)
+	x.Must(err)
+	swap := func(call uintptr) error {
+		_, _, errno := unix.Syscall(call, uintptr(unsafe.Pointer(name)), 0, 0)
+		if errno != 0 {
+			return fmt.Errorf("swap area %s: %w", file, errno)
+		}
+		return nil
+	}
+	x.Must(swap(unix.SYS_SWAPON))
+	x.Cleanup(func() { x.Must(swap(unix.SYS_SWAPOFF)) })
+	const mega = 1 << 20
+	fill := Shell("dd if=/dev/zero of=/big/file bs=1M count=48 2>/dev/null && echo full && sleep 10000")
+	memory := func(swap int64) Edit {
+		return limited(specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: Ptr(int64(32 * mega)), Swap: Ptr(swap)}})
+	}
+	c := x.Create(x.Bundle(memory(96*mega), fill, Mounted("/big", "tmpfs", "tmpfs")))
+	Equal(x, "swap limit", x.CgroupFile(c.Pid, "memory", "", "memory.swap.max"), fmt.Sprint(64*mega))
+	c.Start()
+	x.Until("16 MiB in the swap area", func() bool {
+		n, err := strconv.Atoi(x.CgroupFile(c.Pid, "memory", "", "memory.swap.current"))
+		return err == nil && n >= 16*mega
+	})
+	x.OK("delete", "--force", c.ID)
+	x.Code(x.Foreground(x.Bundle(memory(32*mega), fill, Mounted("/big", "tmpfs", "tmpfs"))), 137)
+}
+
 func TestHugepages(t *testing.T) {
 	x := New(t, Cgroup("hugetlb"))
-	c := x.Up(limited(specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}}))
+	limit := limited(specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}})
+	c := x.Up(limit)
 	Equal(x, "limit", x.CgroupFile(c.Pid, "hugetlb", "hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.max"), fmt.Sprint(4<<20))
+
+	free, err := os.ReadFile("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+	if n, e := strconv.Atoi(strings.TrimSpace(string(free))); err != nil || e != nil || n < 4 {
+		x.Logf("whether the limit holds is not tested: the host has %d free huge pages, want 4 or more", n)
+		return
+	}
+	x.OK("delete", "--force", c.ID)
+	// The limit is that of pages in use: there are more, and the container gets no third.
+	out := x.Output(limit, Mounted("/huge", "hugetlbfs", "hugetlbfs", "pagesize=2M"),
+		Shell("busybox fallocate -l 4194304 /huge/two && echo two; busybox fallocate -l 2097152 /huge/third 2>/dev/null || echo no third"))
+	Equal(x, "pages", out, "two\nno third\n")
 }
 
 // cgroupsPath: absolute from the hierarchy's root, relative from somewhere of the

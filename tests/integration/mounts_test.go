@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	. "berth/tests/harness"
@@ -467,6 +468,31 @@ func TestHostnameAndDomainname(t *testing.T) {
 }
 
 // A cgroup mount inside shows the container's own cgroup.
+// A bind with mapped owners, of which the container's user namespace has the map: what
+// root owns on the host is root's in there, and not nobody's.
+func TestIDMappedMount(t *testing.T) {
+	x := New(t, Root, Berth)
+	// Not in /tmp: before v6.3 a tmpfs has no idmapped mounts.
+	source, err := os.MkdirTemp("/var/tmp", "berth-test")
+	x.Must(err)
+	x.Cleanup(func() { x.Must(os.RemoveAll(source)) })
+	x.Must(os.Chmod(source, 0o755))
+	x.WriteFile(filepath.Join(source, "f"), "", 0o644)
+	b := x.Bundle(mapped, Shell("stat -c %u:%g /plain/f /mapped/f; touch /mapped/new"), func(s *specs.Spec) {
+		s.Mounts = append(s.Mounts, bind(source, "/plain"), bind(source, "/mapped", "idmap"))
+	})
+	chownRootfs(x, b)
+	r := x.Foreground(b)
+	if r.Code != 0 && strings.Contains(r.Stderr, "does its file system support it?): "+unix.EINVAL.Error()) {
+		x.Skipf("needs idmapped mounts of %s: %v", source, r)
+	}
+	x.Code(r, 0)
+	Equal(x, "owners", r.Stdout, "65534:65534\n0:0\n")
+	info, err := os.Stat(filepath.Join(source, "new"))
+	x.Must(err)
+	Equal(x, "owner of a new file on the host", info.Sys().(*syscall.Stat_t).Uid, 0)
+}
+
 func TestCgroupMount(t *testing.T) {
 	x := New(t, Cgroup("memory"))
 	x.PeerFails("runc", "1.1.5 leaves the tmpfs above the hierarchies writable")

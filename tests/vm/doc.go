@@ -2,6 +2,7 @@
 // cgroup v2 alone, systemd, AppArmor and a login user, with both cgroup drivers.
 //
 //	vm [-runtime PATH] [-kernel 6.1|6.12] [-run REGEXP] [-v] [BOOT|MODE...]
+//	vm -image
 //
 // The machines are qemu's, in software emulation, so nothing is asked of the host but
 // time: what forks and mounts is about 50 times slower in there. Each has one

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 const recipe = "tests/vm/image"
@@ -57,6 +58,10 @@ func buildImage(ctx context.Context, dir string) error {
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(recipe, "build"), dir)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	// All that it has started ends with this program, mmdebstrap with its mounts, too.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("build the image: %w", err)
 	}

@@ -10,12 +10,15 @@ import (
 )
 
 // makeJob makes the disk that brings a machine its work, see guest/run.
-func makeJob(ctx context.Context, o options, b boot, dir, binary string, patterns map[string]string) (string, error) {
+func makeJob(ctx context.Context, o options, b boot, dir string, patterns map[choiceKey]string) (string, error) {
 	tree := filepath.Join(dir, "job")
 	if err := os.Mkdir(tree, 0o755); err != nil {
 		return "", err
 	}
-	files := map[string]string{"integration.test": binary, "run": "tests/vm/guest/run", "test": "tests/vm/guest/test"}
+	files := map[string]string{"run": "tests/vm/guest/run", "test": "tests/vm/guest/test"}
+	for _, suite := range suites {
+		files[suite+".test"] = binary(filepath.Dir(dir), suite)
+	}
 	path := o.runtime
 	if strings.Contains(o.runtime, "/") {
 		files["berth"] = o.runtime
@@ -38,7 +41,11 @@ func makeJob(ctx context.Context, o options, b boot, dir, binary string, pattern
 	}
 	for _, m := range b.modes {
 		texts["modes"] += fmt.Sprintln(m.name, m.user, m.manager)
-		texts["tests."+m.name] = patterns[m.name]
+		for _, suite := range suites {
+			if pattern, ok := patterns[choiceKey{m.name, suite}]; ok {
+				texts["tests."+m.name+"."+suite] = pattern
+			}
+		}
 	}
 	for name, text := range texts {
 		if err := os.WriteFile(filepath.Join(tree, name), []byte(text), 0o644); err != nil {

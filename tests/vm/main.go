@@ -22,6 +22,7 @@ type options struct {
 	kernel  string
 	run     string // replaces tests.txt
 	verbose bool
+	image   bool          // build the image, no more
 	limit   time.Duration // for one machine
 	boots   []boot
 }
@@ -32,6 +33,7 @@ func main() {
 	flag.StringVar(&o.kernel, "kernel", "6.1", "the machine's kernel: 6.1 or 6.12")
 	flag.StringVar(&o.run, "run", "", "run the tests that match in all modes, instead of those in tests.txt")
 	flag.BoolVar(&o.verbose, "v", false, "print all output")
+	flag.BoolVar(&o.image, "image", false, "build the image if it is not in the cache, and no more")
 	flag.DurationVar(&o.limit, "limit", 17*time.Minute, "end a machine after this time")
 	flag.Parse()
 	// A machine ends with its context, so none outlives a signal.
@@ -52,16 +54,19 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 	if o.boots, err = selectBoots(names); err != nil {
 		return false, err
 	}
+	if o.image {
+		_, err := findImage(ctx)
+		return false, err
+	}
 	work, err := os.MkdirTemp("", "berth-vm")
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	binary := filepath.Join(work, "integration.test")
-	if err := buildTests(ctx, binary); err != nil {
+	if err := buildTests(ctx, work); err != nil {
 		return false, err
 	}
-	patterns, err := choosePatterns(ctx, o, binary)
+	patterns, err := choosePatterns(ctx, o, work)
 	if err != nil {
 		return false, err
 	}
@@ -80,7 +85,7 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 			places <- struct{}{}
 			defer func() { <-places }()
 			dir := filepath.Join(work, b.name)
-			err := run(ctx, o, b, image, dir, binary, patterns, func(r *results) {
+			err := run(ctx, o, b, image, dir, patterns, func(r *results) {
 				mutex.Lock()
 				defer mutex.Unlock()
 				r.print(os.Stdout, o.verbose)
@@ -97,14 +102,15 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 	return failed, errors.Join(errs...)
 }
 
-// run runs one machine and hands out the results of each of its modes.
-func run(ctx context.Context, o options, b boot, image, dir, binary string, patterns map[string]string, done func(*results)) error {
+// run runs one machine, with the test binaries beside dir, and hands out the results of
+// each of its modes.
+func run(ctx context.Context, o options, b boot, image, dir string, patterns map[choiceKey]string, done func(*results)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("the machine was ended after %v", o.limit))
 	defer cancel()
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	disk, err := makeJob(ctx, o, b, dir, binary, patterns)
+	disk, err := makeJob(ctx, o, b, dir, patterns)
 	if err != nil {
 		return err
 	}
@@ -112,12 +118,20 @@ func run(ctx context.Context, o options, b boot, image, dir, binary string, patt
 	return m.run(ctx, &stream{boot: b, kernel: o.kernel, verbose: o.verbose, done: done})
 }
 
-// buildTests compiles the integration tests into one static binary.
-func buildTests(ctx context.Context, path string) error {
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-tags", "netgo,osusergo", "-ldflags", "-s -w", "-o", path, "./tests/integration")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go test -c ./tests/integration: %w\n%s", err, out)
+// suites are the packages below tests that go into the machines.
+var suites = [...]string{"integration", "attack"}
+
+// binary is a suite's in the directory dir.
+func binary(dir, suite string) string { return filepath.Join(dir, suite+".test") }
+
+// buildTests compiles each suite into one static binary in dir.
+func buildTests(ctx context.Context, dir string) error {
+	for _, suite := range suites {
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-tags", "netgo,osusergo", "-ldflags", "-s -w", "-o", binary(dir, suite), "./tests/"+suite)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("go test -c ./tests/%s: %w\n%s", suite, err, out)
+		}
 	}
 	return nil
 }

@@ -61,31 +61,46 @@ func selectBoots(names []string) ([]boot, error) {
 	return selected, nil
 }
 
-// choosePatterns returns for each mode the pattern for -test.run.
-func choosePatterns(ctx context.Context, o options, binary string) (map[string]string, error) {
-	patterns := map[string]string{}
-	var tests []string
+// choiceKey names the tests of a suite in a mode.
+type choiceKey struct{ mode, suite string }
+
+// choosePatterns returns the patterns for -test.run; a suite without tests in a mode
+// has none there. The binaries are in dir.
+func choosePatterns(ctx context.Context, o options, dir string) (map[choiceKey]string, error) {
+	patterns := map[choiceKey]string{}
 	var lines []choice
 	if o.run == "" {
 		var err error
-		if tests, err = listTests(ctx, binary); err != nil {
-			return nil, err
-		}
 		if lines, err = readChoices("tests/vm/tests.txt"); err != nil {
 			return nil, err
 		}
 	}
-	for _, b := range o.boots {
-		for _, m := range b.modes {
-			if o.run != "" {
-				patterns[m.name] = o.run
-				continue
+	used := make([]bool, len(lines))
+	for _, suite := range suites {
+		tests, err := listTests(ctx, o, binary(dir, suite))
+		if err != nil {
+			return nil, err
+		}
+		for _, b := range o.boots {
+			for _, m := range b.modes {
+				if o.run != "" {
+					patterns[choiceKey{m.name, suite}] = o.run
+					continue
+				}
+				names, err := chosen(lines, tests, m, used)
+				if err != nil {
+					return nil, err
+				}
+				if len(names) > 0 {
+					patterns[choiceKey{m.name, suite}] = "^(" + strings.Join(names, "|") + ")$"
+				}
 			}
-			names, err := chosen(lines, tests, m)
-			if err != nil {
-				return nil, err
-			}
-			patterns[m.name] = "^(" + strings.Join(names, "|") + ")$"
+		}
+	}
+	// A test that was renamed shall not drop out unseen.
+	for i, line := range lines {
+		if !used[i] {
+			return nil, fmt.Errorf("tests.txt:%d: no test is called %s", line.number, line.pattern)
 		}
 	}
 	return patterns, nil
@@ -120,24 +135,19 @@ func readChoices(path string) ([]choice, error) {
 	return lines, nil
 }
 
-// chosen lists the tests of a mode. A line that chooses no test is an error: a test
-// that was renamed shall not drop out unseen.
-func chosen(lines []choice, tests []string, m mode) ([]string, error) {
+// chosen lists the tests of a mode, and notes in used which lines are about any test.
+func chosen(lines []choice, tests []string, m mode, used []bool) ([]string, error) {
 	var names []string
-	for _, line := range lines {
-		found := false
+	for i, line := range lines {
 		for _, test := range tests {
 			match, err := filepath.Match(line.pattern, test)
 			if err != nil {
 				return nil, fmt.Errorf("tests.txt:%d: %w", line.number, err)
 			}
-			found = found || match
+			used[i] = used[i] || match
 			if match && line.in(m) && !slices.Contains(names, test) {
 				names = append(names, test)
 			}
-		}
-		if !found {
-			return nil, fmt.Errorf("tests.txt:%d: no test is called %s", line.number, line.pattern)
 		}
 	}
 	return names, nil
@@ -150,9 +160,14 @@ func (c choice) in(m mode) bool {
 }
 
 // listTests names the tests in the binary.
-func listTests(ctx context.Context, binary string) ([]string, error) {
+func listTests(ctx context.Context, o options, binary string) ([]string, error) {
 	cmd := exec.CommandContext(ctx, binary, "-test.list=.")
-	cmd.Env = append(os.Environ(), "BERTH_RUNTIME=bin/berth")
+	// Any runtime of the host will do: none is called.
+	path := "bin/berth"
+	if strings.Contains(o.runtime, "/") {
+		path = o.runtime
+	}
+	cmd.Env = append(os.Environ(), "BERTH_RUNTIME="+path)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s -test.list: %w\n%s", binary, err, out)
