@@ -159,7 +159,7 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	if err := c.planRdt(); err != nil {
 		return nil, err
 	}
-	if err := c.planLayer(b); err != nil {
+	if err := c.planLayer(o.Image, b); err != nil {
 		return nil, err
 	}
 	if err := c.dir.SaveConfig(doc.Data); err != nil {

@@ -17,12 +17,18 @@ import (
 
 // planLayer names the directory of a throw-away layer, before it is made: killed
 // from then on, berth leaves nothing that delete --force cannot find.
-func (c *container) planLayer(b buildOptions) error {
-	if !b.ephemeral {
+func (c *container) planLayer(image *ImageRoot, b buildOptions) error {
+	switch {
+	case image == nil && !b.ephemeral:
 		return nil
-	}
-	if !c.cfg.Plan.MountNS {
-		return errors.New("--ephemeral needs a mount namespace of the container")
+	case !c.cfg.Plan.MountNS:
+		return errors.New("a layer over the root file system needs a mount namespace of the container")
+	case image != nil && len(c.cfg.UIDMappings) > 0 && unix.Geteuid() == 0:
+		return errors.New("root cannot give a container of an image a user namespace")
+	case image != nil:
+		c.state.Layer = image.Dir
+		c.cfg.Plan.Rootfs.Layer = &wire.Layer{FD: -1, Path: image.Dir, Lowers: image.Layers, UserXattr: image.UserXattr}
+		return nil
 	}
 	c.cfg.Plan.Rootfs.Layer = &wire.Layer{FD: -1}
 	if b.layerDir == "" {
@@ -42,6 +48,10 @@ func (c *container) planLayer(b buildOptions) error {
 func (c *container) makeLayer(undo *cleanup.Stack) error {
 	dir := c.state.Layer
 	if dir == "" {
+		return nil
+	}
+	if len(c.cfg.Plan.Rootfs.Layer.Lowers) > 0 {
+		undo.Add(func() { c.rt.logError(c.removeLayer()) })
 		return nil
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -64,14 +74,37 @@ func hostID(maps []configs.IDMap) int {
 	return 0
 }
 
-// removeLayer removes the directory of a throw-away layer with all that is in it.
-// os.RemoveAll follows no link that the container may have left there.
+// removeLayer removes the directory of a layer with all that is in it.
 func (c *opened) removeLayer() error {
 	if c.state.Layer == "" {
 		return nil
 	}
-	if err := os.RemoveAll(c.state.Layer); err != nil {
+	return c.rt.removeTree(c.state.Layer)
+}
+
+// removeTree removes what a container has written. os.RemoveAll follows no link that
+// it may have left there; what belongs to subordinate ids of a user only root of a
+// user namespace may remove.
+func (rt *Runtime) removeTree(dir string) error {
+	err := os.RemoveAll(dir)
+	if errors.Is(err, os.ErrPermission) && rt.RemoveAsRoot != nil {
+		err = rt.RemoveAsRoot(dir)
+	}
+	if err != nil {
 		return fmt.Errorf("remove the container's layer: %w", err)
 	}
 	return nil
+}
+
+// Abandon removes the directory of an image's container, unless the container of
+// this id has it.
+func (rt *Runtime) Abandon(id string, image *ImageRoot) error {
+	dir, err := rt.store().Open(id)
+	if err == nil {
+		defer dir.Close()
+		if st, err := dir.Load(); err == nil && st.Layer == image.Dir {
+			return nil
+		}
+	}
+	return rt.removeTree(image.Dir)
 }

@@ -21,6 +21,9 @@ type Runtime struct {
 	Rootless bool
 	// Log takes warnings and debug notes; never nil.
 	Log *log.Logger
+	// RemoveAsRoot removes a directory as root of a user namespace with the caller's
+	// subordinate ids, where the caller itself may not; nil: nobody can.
+	RemoveAsRoot func(dir string) error
 }
 
 // CreateOptions are the flags of create, which run and restore share.
@@ -37,6 +40,22 @@ type CreateOptions struct {
 	PreserveFDs   int
 	// Strict refuses what would be left out with a warning, and unknown fields.
 	Strict bool
+	// Image is the root file system of a container that is made from an image; nil:
+	// the bundle has one.
+	Image *ImageRoot
+}
+
+// ImageRoot is an overlay that is mounted on the bundle's root directory, in the
+// container's own mount namespace.
+type ImageRoot struct {
+	// Layers are directories, the topmost first.
+	Layers []string
+	// UserXattr says that the layers keep overlayfs's marks in user.* attributes, as a
+	// user namespace writes them.
+	UserXattr bool
+	// Dir holds the upper layer in upper, and work. It goes with the container, even
+	// with one that could not be made.
+	Dir string
 }
 
 // RunOptions are the flags of run.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"berth/image"
+	"berth/internal/idmap"
 	"berth/seccomp"
 	"berth/specconv"
 
@@ -39,10 +40,9 @@ type Options struct {
 	Memory int64
 	CPUs   float64
 	Pids   int64
-	// Rootless makes a container that needs no privileges; UserNS gives it a user
-	// namespace, with the ranges as further ids.
-	Rootless, UserNS bool
-	UIDs, GIDs       specconv.IDRange
+	// UserNS is the user namespace of a container that a user makes, which needs no
+	// privileges; nil: none.
+	UserNS *UserNS
 
 	// Files are the image's.
 	Files Tree
@@ -52,6 +52,9 @@ type Options struct {
 	// Note is told what of the image's wishes is left out. nil: nobody.
 	Note func(string)
 }
+
+// UserNS are the maps of a user namespace; the first line is that of id 0.
+type UserNS struct{ UIDs, GIDs []idmap.Map }
 
 func (o *Options) note(format string, args ...any) {
 	if o.Note != nil {
@@ -73,9 +76,8 @@ func Spec(img *image.Config, o Options) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := specconv.Template(specconv.TemplateOptions{
-		Rootless: o.Rootless, Args: args, Binds: o.Binds, Memory: o.Memory, CPUs: o.CPUs, Net: o.Net,
-		Seccomp: profile, UserNS: o.UserNS || o.Rootless, UIDs: o.UIDs, GIDs: o.GIDs,
+	s, err := template(&o, specconv.TemplateOptions{
+		Args: args, Binds: o.Binds, Memory: o.Memory, CPUs: o.CPUs, Net: o.Net, Seccomp: profile,
 	})
 	if err != nil {
 		return nil, err
@@ -108,6 +110,40 @@ func Spec(img *image.Config, o Options) (*specs.Spec, error) {
 	s.Mounts = append(s.Mounts, volumes...)
 	s.Annotations = annotations(img)
 	return s, nil
+}
+
+// template is berth's example config.json, with the wishes that berth spec knows.
+func template(o *Options, t specconv.TemplateOptions) (*specs.Spec, error) {
+	u := o.UserNS
+	if u == nil {
+		return specconv.Template(t)
+	}
+	t.Rootless, t.UserNS = true, true
+	if ids := count(u.GIDs) - 1; ids > 0 {
+		t.GIDs = specconv.IDRange{First: 1, Size: ids} // the template looks for gid 5 of devpts
+	}
+	s, err := specconv.Template(t)
+	if err != nil {
+		return nil, err
+	}
+	// This process may be in a user namespace, where its ids are not its caller's.
+	s.Linux.UIDMappings, s.Linux.GIDMappings = lines(u.UIDs), lines(u.GIDs)
+	return s, nil
+}
+
+func count(maps []idmap.Map) (ids uint32) {
+	for _, m := range maps {
+		ids += m.Size
+	}
+	return ids
+}
+
+func lines(maps []idmap.Map) []specs.LinuxIDMapping {
+	list := make([]specs.LinuxIDMapping, 0, len(maps))
+	for _, m := range maps {
+		list = append(list, specs.LinuxIDMapping{ContainerID: m.Container, HostID: m.Host, Size: m.Size})
+	}
+	return list
 }
 
 // command is Entrypoint followed by Cmd (config.md), as far as the user does not say

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"berth/image"
+	"berth/internal/idmap"
 	"berth/specconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -288,8 +289,8 @@ func TestSpecIsValid(t *testing.T) {
 			t.Errorf("%s is not masked", path)
 		}
 	}
-	rootless, err := Spec(config(t, `{"Cmd": ["sh"]}`), Options{Rootless: true})
-	if err != nil || len(rootless.Linux.UIDMappings) != 1 || rootless.Process.User.AdditionalGids != nil {
+	rootless, err := Spec(config(t, `{"Cmd": ["sh"]}`), Options{UserNS: &UserNS{UIDs: []idmap.Map{{Host: 1000, Size: 1}}, GIDs: []idmap.Map{{Host: 1001, Size: 1}}}})
+	if err != nil || len(rootless.Linux.UIDMappings) != 1 || rootless.Linux.UIDMappings[0].HostID != 1000 || rootless.Linux.GIDMappings[0].HostID != 1001 || rootless.Process.User.AdditionalGids != nil {
 		t.Errorf("%+v, %v", rootless, err)
 	}
 }

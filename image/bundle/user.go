@@ -32,7 +32,7 @@ func user(img *image.Config, o *Options) (specs.User, error) {
 	if !slices.Contains(groups, u.GID) {
 		groups = append([]uint32{u.GID}, groups...)
 	}
-	if (o.Rootless || o.UserNS) && o.GIDs.Size == 0 {
+	if o.UserNS != nil && count(o.UserNS.GIDs) == 1 {
 		groups = nil // setgroups(2) is forbidden where a single id is mapped
 	}
 	return specs.User{UID: u.UID, GID: u.GID, AdditionalGids: groups}, nil

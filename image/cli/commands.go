@@ -10,7 +10,7 @@ import (
 // in internal/imageside/verbs.go, too.
 func (b *berth) commands() []*cli.Command {
 	return []*cli.Command{
-		b.tree(),
+		b.prepare(), b.discard(), b.tree(),
 	}
 }
 

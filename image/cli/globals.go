@@ -56,11 +56,12 @@ func out(c *cli.Context) *os.File {
 
 // enter executes the program again as root of a user namespace, if a user has called
 // it, and with mounts in a private mount namespace. Verbs that unpack, read or remove
-// unpacked layers call it before they do anything else.
-func (b *berth) enter(mounts bool) error {
+// unpacked layers call it before they do anything else. keep are descriptors that
+// flags of the verb name.
+func (b *berth) enter(mounts bool, keep ...userns.FD) error {
 	return userns.Enter(userns.Options{
 		Mounts: mounts,
-		Keep:   []userns.FD{{Flag: "runtime-fd", FD: b.runtime.fd}},
+		Keep:   append(keep, userns.FD{Flag: "runtime-fd", FD: b.runtime.fd}),
 		Note:   b.log.Warn,
 	})
 }

@@ -12,33 +12,10 @@ import (
 	"strings"
 	"syscall"
 
-	"berth/internal/accounts"
 	"berth/internal/idmap"
 
 	"golang.org/x/sys/unix"
 )
-
-// Maps are the ids that the caller may use: its own as root's, and behind that those
-// of /etc/subuid and /etc/subgid. There are none behind if one of the two is missing.
-func Maps() (uids, gids []idmap.Map) {
-	u := accounts.Subordinate("/etc/subuid", "newuidmap")
-	g := accounts.Subordinate("/etc/subgid", "newgidmap")
-	if len(u) == 0 || len(g) == 0 {
-		u, g = nil, nil
-	}
-	return maps(os.Geteuid(), u), maps(os.Getegid(), g)
-}
-
-// maps lines the ranges up behind id 0, without gaps.
-func maps(own int, ranges []accounts.Range) []idmap.Map {
-	list := []idmap.Map{{Container: 0, Host: uint32(own), Size: 1}}
-	next := uint32(1)
-	for _, r := range ranges {
-		list = append(list, idmap.Map{Container: next, Host: r.First, Size: r.Size})
-		next += r.Size
-	}
-	return list
-}
 
 // Inside tells whether this process is in a user namespace other than the host's:
 // there not all ids are mapped to themselves (user_namespaces(7)).
@@ -69,7 +46,7 @@ func ownMap() (m idmap.Map, ok bool) {
 // enterUser runs the program in a child that is root of a user namespace, hands it
 // the signals that come, and ends with it.
 func enterUser(o *Options) error {
-	uids, gids := Maps()
+	uids, gids := idmap.OfCaller()
 	if len(uids) == 1 && o.Note != nil {
 		o.Note(fmt.Sprintf("one id is all this user has: every file of an image will belong to %d"+
 			" (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER, and install newuidmap and newgidmap)", os.Geteuid()))

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"berth/internal/accounts"
+	"berth/internal/idmap"
 
 	"golang.org/x/sys/unix"
 )
@@ -117,7 +118,7 @@ func TestUserWithOneID(t *testing.T) {
 	uid := 54321 // nobody has it
 	if os.Geteuid() != 0 {
 		uid = os.Geteuid()
-		if uids, _ := Maps(); len(uids) > 1 {
+		if uids, _ := idmap.OfCaller(); len(uids) > 1 {
 			t.Skip("this user has subordinate ids")
 		}
 	}

@@ -10,24 +10,27 @@ func (b *berth) create() *cli.Command {
 	return &cli.Command{
 		Name:      "create",
 		Usage:     "make a container from a bundle, to be started later",
-		ArgsUsage: argContainer,
+		ArgsUsage: argContainer + " [COMMAND...]",
 		Description: "Makes the container's namespaces, mounts and cgroup, and leaves a process in it\n" +
 			"that waits for 'berth start' to become the program of config.json.\n\n" +
-			"   berth create --bundle /bundles/web --pid-file /run/web.pid web",
+			"   berth create --bundle /bundles/web --pid-file /run/web.pid web\n" +
+			"   berth create --image nginx web   # from an image, see 'berth run --help'",
 		Flags: createFlags(),
 		Action: func(c *cli.Context) error {
-			o, err := createOptions(c)
+			o, err := b.createOptions(c)
 			if err != nil {
 				return err
 			}
-			return b.rt.Create(o)
+			err = b.rt.Create(o)
+			b.abandon(&o, err)
+			return err
 		},
 	}
 }
 
 // createFlags are the flags of create, which run shares.
 func createFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		bundleFlag(),
 		&cli.StringFlag{Name: "config", Aliases: []string{"f"}, Usage: "read `FILE` in the place of the bundle's config.json"},
 		consoleSocketFlag(),
@@ -38,13 +41,12 @@ func createFlags() []cli.Flag {
 		preserveFDsFlag(),
 		&cli.BoolFlag{Name: "strict", DisableDefaultText: true, Usage: "refuse what would be left out with a warning, and fields that config.json does not have"},
 		&cli.BoolFlag{Name: "no-subreaper", Hidden: true},
-	}
+	}, imageFlags()...)
 }
 
-func createOptions(c *cli.Context) (libcontainer.CreateOptions, error) {
-	id, err := containerID(c)
-	return libcontainer.CreateOptions{
-		ID:            id,
+func (b *berth) createOptions(c *cli.Context) (libcontainer.CreateOptions, error) {
+	o := libcontainer.CreateOptions{
+		ID:            c.Args().First(),
 		Bundle:        c.String("bundle"),
 		ConfigFile:    c.String("config"),
 		ConsoleSocket: c.String("console-socket"),
@@ -54,7 +56,13 @@ func createOptions(c *cli.Context) (libcontainer.CreateOptions, error) {
 		NoNewKeyring:  c.Bool("no-new-keyring"),
 		PreserveFDs:   int(c.Uint("preserve-fds")),
 		Strict:        c.Bool("strict"),
-	}, err
+	}
+	if !c.IsSet("image") || !c.Args().Present() {
+		if _, err := containerID(c); err != nil {
+			return o, err
+		}
+	}
+	return o, b.fromImage(c, &o)
 }
 
 // Flags that more than one command has.

@@ -92,7 +92,7 @@ func TestCreateFlags(t *testing.T) {
 		for _, cmd := range []*cli.Command{(&berth{}).create(), (&berth{}).run()} {
 			var got libcontainer.CreateOptions
 			err := parsed(t, cmd, func(c *cli.Context) (err error) {
-				got, err = createOptions(c)
+				got, err = (&berth{}).createOptions(c)
 				return err
 			}, args...)
 			if err != nil || got != want {

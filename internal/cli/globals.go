@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"berth/internal/command"
+	"berth/internal/imageside"
 	"berth/libcontainer"
 	"berth/libcontainer/state"
 
@@ -41,7 +42,7 @@ func (b *berth) setUp(c *cli.Context) error {
 		return err
 	}
 	b.log, b.posixExit = l, c.Bool("posix-exit")
-	rt := &libcontainer.Runtime{Log: l}
+	rt := &libcontainer.Runtime{Log: l, RemoveAsRoot: imageside.Discard}
 	if err := setRoot(rt, c.String("root"), c.IsSet("root")); err != nil {
 		return err
 	}

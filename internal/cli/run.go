@@ -10,30 +10,36 @@ func (b *berth) run() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
 		Usage:     "create and start a container, wait for its end and delete it",
-		ArgsUsage: argContainer,
+		ArgsUsage: argContainer + " [COMMAND...]",
 		Description: "Exits with the status of the container's process, 128+N if signal N killed it.\n" +
 			"With --detach it returns at once and the container stays.\n\n" +
 			"   berth run --bundle /bundles/web web\n" +
-			"   berth run --ephemeral try        # the bundle stays as it is",
+			"   berth run --ephemeral try        # the bundle stays as it is\n" +
+			"   berth run --image busybox -t try sh\n\n" +
+			"With --image there is no bundle: the image is pulled if it is not in the store, its\n" +
+			"layers become the container's root file system, and what the container writes is\n" +
+			"removed with it. Its command follows the container, behind flags of berth.",
 		Flags: append(createFlags(),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, DisableDefaultText: true, Usage: "return when the container runs"},
 			&cli.GenericFlag{Name: "ephemeral", Value: &optionalValue{}, Usage: "throw away what the container writes to its root file system; it goes to memory, or with `[=DIR]` below that"},
 			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "do not delete the container at its end"},
 		),
 		Action: func(c *cli.Context) error {
-			create, err := createOptions(c)
+			create, err := b.createOptions(c)
 			if err != nil {
 				return err
 			}
 			layer, _ := c.Generic("ephemeral").(*optionalValue) // its flag has no other
-			return ended(b.rt.Run(libcontainer.RunOptions{
+			code, err := b.rt.Run(libcontainer.RunOptions{
 				CreateOptions: create,
 				Detach:        c.Bool("detach"),
 				Keep:          c.Bool("keep"),
 				NoSubreaper:   c.Bool("no-subreaper"),
 				Ephemeral:     layer.given,
 				EphemeralDir:  layer.value,
-			}))
+			})
+			b.abandon(&create, err)
+			return ended(code, err)
 		},
 	}
 }

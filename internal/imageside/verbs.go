@@ -13,7 +13,7 @@ func Verbs() []Verb { return verbs }
 // Has tells whether name is one of them, shown in the help or not.
 func Has(name string) bool {
 	switch name {
-	case commandsVerb, "prepare":
+	case commandsVerb, prepareVerb, discardVerb:
 		return true
 	}
 	for i := range verbs {

@@ -14,29 +14,115 @@ import (
 // overlayfs takes paths only. They lead through fds below a verified procfs, so no
 // character in a path can be taken for an option, and nothing is looked up twice.
 func (r *Root) addLayer() error {
-	lower, err := linux.Openat(linux.AT_FDCWD, r.plan.Path, linux.O_PATH|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	root, err := linux.Openat(linux.AT_FDCWD, r.plan.Path, linux.O_PATH|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return linux.Wrap("open rootfs", err)
 	}
-	defer closeFD(lower)
-	base, err := r.openLayer(lower)
+	defer closeFD(root)
+	lowers := []int{root}
+	if len(r.plan.Layer.Lowers) > 0 {
+		if lowers, err = openLowers(r.plan.Layer.Lowers); err != nil {
+			return err
+		}
+		defer closeAll(lowers)
+	}
+	base, err := r.openLayer(root)
 	if err != nil {
 		return err
 	}
 	defer closeFD(base)
-	if err := r.makeLayerDirs(base, lower); err != nil {
+	// The topmost layer has the say over the root directory: those below had it before.
+	if err := r.makeLayerDirs(base, lowers[0]); err != nil {
 		return err
 	}
-	data := "lowerdir=" + safepath.FDPath(lower) + ",upperdir=" + safepath.FDPath(base) + "/upper,workdir=" + safepath.FDPath(base) + "/work"
-	if r.opts.UserNS {
-		// In a user namespace trusted.* attributes cannot be written (since v5.11).
-		data += ",userxattr"
-	}
-	err = r.mountAt("overlay", lower, "overlay", 0, data)
+	err = r.mountOverlay(root, lowers, base)
 	if err == syscall.ENODEV {
 		return linux.Wrap("the kernel has no file system type \"overlay\"", err)
 	}
 	return linux.Wrap("mount overlay", err)
+}
+
+// openLowers opens the layers of an image, which are below the host's root or in a
+// place that the caller of a rootless berth owns.
+func openLowers(paths []string) ([]int, error) {
+	list := make([]int, 0, len(paths))
+	for _, path := range paths {
+		fd, err := linux.Openat(linux.AT_FDCWD, path, linux.O_PATH|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			closeAll(list)
+			return nil, linux.Wrap("open layer "+path, err)
+		}
+		list = append(list, fd)
+	}
+	return list, nil
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		closeFD(fd)
+	}
+}
+
+// mountOverlay mounts on the directory target, with mount(2), which every kernel
+// has, as long as the options fit into the page that it reads (about 200 layers).
+func (r *Root) mountOverlay(target int, lowers []int, base int) error {
+	const page = 4096
+	upper, work := safepath.FDPath(base)+"/upper", safepath.FDPath(base)+"/work"
+	data := "upperdir=" + upper + ",workdir=" + work
+	if r.userXattr() {
+		// In a user namespace trusted.* attributes cannot be written (since v5.11).
+		data += ",userxattr"
+	}
+	data += ",lowerdir="
+	for i, fd := range lowers {
+		if i > 0 {
+			data += ":"
+		}
+		data += safepath.FDPath(fd)
+	}
+	if len(data) >= page {
+		return r.mountOverlayByParts(target, lowers, upper, work)
+	}
+	return r.mountAt("overlay", target, "overlay", 0, data)
+}
+
+func (r *Root) userXattr() bool { return r.opts.UserNS || r.plan.Layer.UserXattr }
+
+// mountOverlayByParts names the layers one by one (lowerdir+, since v6.8).
+func (r *Root) mountOverlayByParts(target int, lowers []int, upper, work string) error {
+	fs, err := linux.Fsopen("overlay")
+	if err != nil {
+		return err
+	}
+	defer closeFD(fs)
+	err = r.inProc(func() error {
+		for _, fd := range lowers {
+			if err := linux.FsconfigString(fs, "lowerdir+", safepath.FDPath(fd)); err != nil {
+				return err
+			}
+		}
+		if err := linux.FsconfigString(fs, "upperdir", upper); err != nil {
+			return err
+		}
+		if err := linux.FsconfigString(fs, "workdir", work); err != nil {
+			return err
+		}
+		if r.userXattr() {
+			if err := linux.FsconfigFlag(fs, "userxattr"); err != nil {
+				return err
+			}
+		}
+		return linux.FsconfigCreate(fs)
+	})
+	if err != nil {
+		return err
+	}
+	mount, err := linux.Fsmount(fs, 0)
+	if err != nil {
+		return err
+	}
+	defer closeFD(mount)
+	return linux.MoveMount(mount, target)
 }
 
 // openLayer returns the directory for the layer. What has to be mounted first goes
@@ -61,22 +147,20 @@ func (r *Root) openLayer(lower int) (int, error) {
 	return fd, linux.Wrap("open what was mounted on the rootfs", err)
 }
 
-// makeLayerDirs makes the directories of the upper layer. Its root shows as the
-// container's "/", so it looks like the rootfs.
+// makeLayerDirs makes the directories of the upper layer, or takes those that are
+// there. Its root shows as the container's "/", so it looks like that of lower.
 func (r *Root) makeLayerDirs(base, lower int) error {
 	var st syscall.Stat_t
 	if err := syscall.Fstat(lower, &st); err != nil {
 		return linux.Wrap("stat rootfs", err)
 	}
-	if err := syscall.Mkdirat(base, "work", 0o700); err != nil {
-		return linux.Wrap("make work directory", err)
+	for _, name := range []string{"work", "upper"} {
+		if err := syscall.Mkdirat(base, name, 0o700); err != nil && err != syscall.EEXIST {
+			return linux.Wrap("make "+name+" directory", err)
+		}
 	}
-	if err := syscall.Mkdirat(base, "upper", st.Mode&0o7777); err != nil {
-		return linux.Wrap("make upper directory", err)
-	}
-	err := syscall.Fchownat(base, "upper", int(st.Uid), int(st.Gid), linux.AtSymlinkNofollow)
-	if r.opts.UserNS {
-		err = nil // an owner without a mapping cannot be given
-	}
-	return linux.Wrap("chown upper directory", err)
+	if err := syscall.Fchownat(base, "upper", int(st.Uid), int(st.Gid), linux.AtSymlinkNofollow); err != nil && !r.opts.UserNS {
+		return linux.Wrap("chown upper directory", err)
+	} // in a user namespace an owner without a mapping cannot be given
+	return linux.Wrap("chmod upper directory", syscall.Fchmodat(base, "upper", st.Mode&0o7777, 0))
 }

@@ -30,6 +30,13 @@ func (r *Root) procfs() (*safepath.Proc, error) {
 // mountAt is mount(2) on the object that the fd target stands for. A relative
 // source is taken from the procfs root: see safepath.FDPath.
 func (r *Root) mountAt(source string, target int, fstype string, flags uintptr, data string) error {
+	return r.inProc(func() error {
+		return syscall.Mount(source, safepath.FDPath(target), fstype, flags, data)
+	})
+}
+
+// inProc calls do with the root of procfs as working directory: see safepath.FDPath.
+func (r *Root) inProc(do func() error) error {
 	p, err := r.procfs()
 	if err != nil {
 		return err
@@ -42,7 +49,7 @@ func (r *Root) mountAt(source string, target int, fstype string, flags uintptr, 
 	if err := syscall.Fchdir(p.FD()); err != nil {
 		return linux.Wrap("change to /proc", err)
 	}
-	err = syscall.Mount(source, safepath.FDPath(target), fstype, flags, data)
+	err = do()
 	if e := syscall.Fchdir(cwd); e != nil && err == nil {
 		err = linux.Wrap("change back to the working directory", e)
 	}

@@ -69,7 +69,7 @@ func (r *Root) build() error {
 	}
 	if r.plan.Layer != nil {
 		if err := r.addLayer(); err != nil {
-			return linux.Wrap("throw-away layer over "+r.plan.Path, err)
+			return linux.Wrap("layer over "+r.plan.Path, err)
 		}
 	}
 	if err := r.bindSelf(); err != nil {

@@ -175,6 +175,8 @@ func (c *codec) hotMounts(h *HotMounts) {
 
 func (c *codec) layer(l *Layer) {
 	c.str(&l.Path)
+	list(c, &l.Lowers, str)
+	c.boolean(&l.UserXattr)
 	num(c, &l.FD)
 }
 

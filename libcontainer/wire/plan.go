@@ -205,10 +205,17 @@ type HotMounts struct {
 	Remove []string
 }
 
-// Layer is a throw-away upper layer of an overlay over the root directory.
+// Layer is a throw-away upper layer of an overlay over the root directory, or over
+// the layers of an image, which is then mounted on the root directory.
 type Layer struct {
 	// Path is an empty directory for it; empty: a tmpfs of its own.
 	Path string
+	// Lowers are the directories of an image's layers, the topmost first; none: the
+	// root directory itself.
+	Lowers []string
+	// UserXattr mounts with the option userxattr even outside of a user namespace of
+	// the container: berth itself is in one.
+	UserXattr bool
 	// FD is an inherited fd of a detached mount of Path, where the init stage may not
 	// reach that; -1: none.
 	FD int
