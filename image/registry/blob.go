@@ -12,9 +12,9 @@ import (
 	"berth/image"
 )
 
-// progress is how many bytes a stream must bring for a broken one to be no failed
+// enough is how many bytes a stream must bring for a broken one to be no failed
 // attempt. Less would let a server keep a client for ever, byte by byte.
-const progress = 64 << 10
+const enough = 64 << 10
 
 // Blob opens a blob from offset to its end. Its reader reads exactly the bytes that
 // the descriptor's size promises: a stream that breaks is taken up where it broke.
@@ -104,7 +104,7 @@ func (b *blobReader) broken(err error) error {
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)
 	}
-	if b.since >= progress {
+	if b.since >= enough {
 		b.failed = 0
 	}
 	b.failed++

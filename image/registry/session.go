@@ -102,15 +102,15 @@ func (s *session) attempts() int {
 	return s.c.o.Attempts
 }
 
-// try makes one attempt, which may be two requests: the first answer may say which
-// token is missing.
+// try makes one attempt, which may be several requests: an answer may say which
+// token is missing, or that one has ended.
 func (s *session) try(ctx context.Context, q call) (*http.Response, error) {
 	scheme, err := s.speak(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", q.op, q.object, err)
 	}
-	for first := true; ; first = false {
-		header, err := s.authorization(ctx, scheme, q.scopes)
+	for round := 1; ; round++ {
+		header, fresh, err := s.authorization(ctx, scheme, q.scopes)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func (s *session) try(ctx context.Context, q call) (*http.Response, error) {
 		if slices.Contains(q.want, resp.StatusCode) {
 			return resp, nil
 		}
-		if first && resp.StatusCode == http.StatusUnauthorized && s.own(resp.Request.URL) && s.learn(resp, header, q.scopes) {
+		if round < 4 && resp.StatusCode == http.StatusUnauthorized && s.own(resp.Request.URL) && s.learn(resp, header, fresh, q.scopes) {
 			drop(resp)
 			continue
 		}

@@ -25,43 +25,45 @@ type token struct {
 }
 
 // authorization is the header for a request of some scopes; empty when nobody has
-// asked for one yet.
-func (s *session) authorization(ctx context.Context, scheme string, scopes []string) (string, error) {
+// asked for one yet. fresh tells a token that was got just now.
+func (s *session) authorization(ctx context.Context, scheme string, scopes []string) (header string, fresh bool, err error) {
 	// The lock is held over the request to the token server: who comes meanwhile
 	// wants the same token.
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.challenge == nil {
-		return "", nil
+		return "", false, nil
 	}
 	auth, err := s.credentials()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if s.challenge.scheme == "basic" {
-		return basic(auth), nil
+		return basic(auth), false, nil
 	}
 	if auth.RegistryToken != "" {
-		return "Bearer " + auth.RegistryToken, nil
+		return "Bearer " + auth.RegistryToken, false, nil
 	}
 	key := scopeKey(scopes)
 	if t, ok := s.tokens[key]; ok && time.Now().Before(t.until) {
-		return "Bearer " + t.value, nil
+		return "Bearer " + t.value, false, nil
 	}
 	if extra := s.asked[key]; extra != "" {
 		scopes = append([]string{extra}, scopes...)
 	}
 	t, err := s.fetchToken(ctx, scheme, scopes, auth, false)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	s.tokens[key] = t
-	return "Bearer " + t.value, nil
+	return "Bearer " + t.value, true, nil
 }
 
 // learn takes up what a 401 says. It tells whether to ask again: not if the answer
-// to the challenge would be the one that was just refused.
-func (s *session) learn(resp *http.Response, used string, scopes []string) bool {
+// to the challenge would be the one that was just refused. fresh says that the token
+// used was got for this very request: another one would be no better, unless the
+// registry wants a scope that was not asked for.
+func (s *session) learn(resp *http.Response, used string, fresh bool, scopes []string) bool {
 	c := pickChallenge(challenges(resp.Header))
 	if c == nil {
 		return false
@@ -74,13 +76,14 @@ func (s *session) learn(resp *http.Response, used string, scopes []string) bool 
 		return err != nil || basic(auth) != "" && basic(auth) != used // the error comes up when it asks again
 	}
 	key := scopeKey(scopes)
-	if scope := c.params["scope"]; scope != "" && !strings.Contains(" "+key+" ", " "+scope+" ") {
+	if scope := c.params["scope"]; scope != "" && scope != s.asked[key] && !strings.Contains(" "+key+" ", " "+scope+" ") {
 		s.asked[key] = scope
+		fresh = false
 	}
 	if t, ok := s.tokens[key]; ok && used == "Bearer "+t.value {
 		delete(s.tokens, key)
 	}
-	return s.auth == nil || s.auth.RegistryToken == "" || used == ""
+	return !fresh && (s.auth == nil || s.auth.RegistryToken == "" || used == "")
 }
 
 // credentials looks them up once. s.mu is held.
