@@ -38,7 +38,7 @@ func (rt *Runtime) Update(id string, o UpdateOptions) error {
 		return err
 	}
 	defer c.close()
-	if err := c.updatable(&o); err != nil {
+	if err := c.updatable(); err != nil {
 		return err
 	}
 	r := changes(o.Resources)
@@ -68,7 +68,7 @@ func (rt *Runtime) Update(id string, o UpdateOptions) error {
 }
 
 // updatable refuses containers, and whole kinds of limits, that cannot be updated.
-func (c *opened) updatable(o *UpdateOptions) error {
+func (c *opened) updatable() error {
 	status, err := c.state.Status(c.dir.Listening(), nil)
 	if err != nil {
 		return err

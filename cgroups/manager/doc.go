@@ -2,7 +2,7 @@
 //
 //	driver \ host   v1 or hybrid   v2
 //	cgroupfs        fs1            fs2
-//	systemd         refused        refused
+//	systemd         systemd, fs1   systemd, fs2
 //	disabled        none           none
 //
 // Runs: parent.

@@ -41,7 +41,7 @@ func FuzzFiles(f *testing.F) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Remove(file)
+		defer func() { _ = os.Remove(file) }() // in the temporary directory of the test
 		d, err := cgfile.OpenMount(dir)
 		if err != nil {
 			t.Fatal(err)
