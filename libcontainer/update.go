@@ -67,7 +67,7 @@ func (rt *Runtime) Update(id string, o UpdateOptions) error {
 	return c.dir.Save(c.state)
 }
 
-// updatable refuses containers, and whole kinds of limits, that cannot be updated.
+// updatable refuses containers whose limits cannot be changed.
 func (c *opened) updatable() error {
 	status, err := c.state.Status(c.dir.Listening(), nil)
 	if err != nil {
