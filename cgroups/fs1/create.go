@@ -3,6 +3,7 @@ package fs1
 import (
 	"path"
 
+	"berth/cgroups"
 	"berth/cgroups/cgfile"
 )
 
@@ -36,7 +37,7 @@ func (m *Manager) Create() (err error) {
 		}
 		roots = append(roots, root)
 		if err := g.create(root, m.ownCpuset(), &undo); err != nil {
-			if m.cfg.Rootless && cgfile.Denied(err) && m.askedOf(g, m.cfg.Resources) == "" {
+			if cgfile.Denied(err) && m.dispensable(g) {
 				continue
 			}
 			return err
@@ -46,6 +47,11 @@ func (m *Manager) Create() (err error) {
 	m.groups = kept
 	m.fresh = true
 	return nil
+}
+
+// dispensable says that the container can do without the group: nothing is asked of it.
+func (m *Manager) dispensable(g *group) bool {
+	return g.has(cgroups.Unified) || m.cfg.Rootless && m.askedOf(g, m.cfg.Resources) == ""
 }
 
 // create makes one directory and its parents, and leaves it open.
