@@ -222,3 +222,16 @@ func (a *Archive) blob(d image.Descriptor) (file, error) {
 	}
 	return f, nil
 }
+
+// Has tells whether the archive has a blob.
+func (a *Archive) Has(d image.Descriptor) bool {
+	if _, ok := a.made[d.Digest]; ok {
+		return true
+	}
+	f, err := a.blob(d)
+	if err != nil {
+		return false
+	}
+	_ = f.Close() // it was not read
+	return true
+}

@@ -251,3 +251,7 @@ func (s *Store) room(need int64) error {
 	}
 	return nil
 }
+
+// TempDir is a directory on the store's file system for files that have no name, or
+// that gc may remove once nobody holds Use.
+func (s *Store) TempDir() string { return s.tmp.path }

@@ -5,7 +5,19 @@ type Verb struct{ Name, Usage string }
 
 // verbs stand in the order of the help. Test: image/cli compares them with the
 // program's own.
-var verbs = []Verb{}
+var verbs = []Verb{
+	{"images", "list the images of the store"},
+	{"tag", "give an image another name"},
+	{"rmi", "remove images from the store"},
+	{"inspect", "show an image's manifest and configuration"},
+	{"history", "show how an image was made"},
+	{"save", "write images to an archive or a directory"},
+	{"load", "read images from an archive or a directory into the store"},
+	{"import", "make an image with one layer from the archive of a root file system"},
+	{"export", "write the root file system of a container or an image to a tar archive"},
+	{"prune", "remove what nothing in the store needs any more"},
+	{"verify", "hash everything in the store anew and look whether it is whole"},
+}
 
 // Verbs are the commands that the image program has.
 func Verbs() []Verb { return verbs }
