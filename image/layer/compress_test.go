@@ -48,8 +48,8 @@ func compress(t *testing.T, c Compression, data []byte, step int) []byte {
 }
 
 func TestCompressRoundTrip(t *testing.T) {
-	for _, c := range []Compression{{None, 0}, {Gzip, 0}, {Gzip, 1}, {Gzip, 9}, {Zstd, 0}, {Zstd, 1}, {Zstd, 19}} {
-		for _, size := range []int{0, 1, gzipBlock - 1, gzipBlock, gzipBlock + 1, 5<<20 + 77} {
+	for _, c := range []Compression{{None, 0}, {Gzip, 0}, {Gzip, 1}, {Gzip, 9}, {Zstd, 0}, {Zstd, 1}} {
+		for _, size := range []int{0, 1, gzipBlock - 1, gzipBlock, gzipBlock + 1, 2<<20 + 77} {
 			data := text(size)
 			packed := compress(t, c, data, 100_000)
 			if got := Sniff(packed); size > 0 && got != c.Kind {
@@ -81,7 +81,7 @@ func TestCompressRoundTrip(t *testing.T) {
 
 // TestCompressIsReproducible: neither processors nor the sizes of writes show.
 func TestCompressIsReproducible(t *testing.T) {
-	data := text(7<<20 + 123)
+	data := text(3<<20 + 123)
 	for _, c := range []Compression{{Gzip, 0}, {Gzip, 1}, {Gzip, 9}, {Zstd, 0}} {
 		want := compress(t, c, data, len(data))
 		for _, procs := range []int{1, 2, 5} {

@@ -140,7 +140,7 @@ func (a *applier) makeImplied(at int, path, name string) (int, error) {
 		case st.Mode&unix.S_IFMT == unix.S_IFLNK:
 			// It points to nothing yet, such as /var/run → /run: its target is
 			// made, inside the root.
-			return safepath.MkdirAll(a.root, path, 0o755)
+			return a.makeLinked(path)
 		case !a.isWhiteout(&st):
 			return -1, syscall.ENOTDIR
 		}
@@ -169,6 +169,16 @@ func (a *applier) makeImplied(at int, path, name string) (int, error) {
 	a.stamps[path] = a.current
 	a.remember(path)
 	return fd, nil
+}
+
+// makeLinked makes the directory that a link of the archive points to.
+func (a *applier) makeLinked(path string) (int, error) {
+	fd, err := safepath.MkdirAll(a.root, path, 0o755)
+	if err != nil {
+		return -1, err
+	}
+	_ = unix.Close(fd) // an O_PATH fd: metadata is set by a readable one
+	return a.openDir(path)
 }
 
 // settleImplied gives an implied directory the owner and mode that most have.
