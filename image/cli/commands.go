@@ -12,6 +12,7 @@ func (b *berth) commands() []*cli.Command {
 	return []*cli.Command{
 		b.images(), b.tag(), b.rmi(), b.inspect(), b.history(),
 		b.save(), b.load(), b.importTree(), b.export(), b.prune(), b.verify(),
+		b.unpack(),
 		b.prepare(), b.discard(), b.tree(),
 	}
 }

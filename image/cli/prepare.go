@@ -233,6 +233,8 @@ func writeJSON(path string, v any) error {
 type wishes struct {
 	pull, platform   string
 	plainHTTP, quiet bool
+	// flat says that the layers need no directories in the store.
+	flat bool
 }
 
 // ready is an image whose layers are unpacked.
@@ -244,8 +246,8 @@ type ready struct {
 	chain []digest.Digest
 }
 
-// unpacked brings an image into the store if it has to, and unpacks it. The caller
-// holds Use.
+// unpacked brings an image into the store if it has to, and unpacks it unless w.flat.
+// The caller holds Use.
 func (b *berth) unpacked(s *store.Store, word string, w wishes) (*ready, error) {
 	platform := image.HostPlatform()
 	if w.platform != "" {
@@ -256,13 +258,16 @@ func (b *berth) unpacked(s *store.Store, word string, w wishes) (*ready, error) 
 	}
 	show := quietProgress(w.quiet)
 	defer show.Close()
-	o := pull.Options{Store: s, Apply: apply(), Unpack: true, Platforms: []image.Platform{platform}, Progress: show}
+	o := pull.Options{Store: s, Apply: apply(), Unpack: !w.flat, Platforms: []image.Platform{platform}, Progress: show}
 	img, err := b.find(s, word, w.pull, platform)
 	if err != nil {
 		return nil, err
 	}
 	if img == nil {
 		return b.pulled(o, word, w.plainHTTP)
+	}
+	if w.flat {
+		return img, nil
 	}
 	img.chain, err = pull.Unpack(b.ctx, o, img.manifest)
 	return img, err

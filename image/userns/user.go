@@ -20,27 +20,40 @@ import (
 // Inside tells whether this process is in a user namespace other than the host's:
 // there not all ids are mapped to themselves (user_namespaces(7)).
 func Inside() bool {
-	m, ok := ownMap()
-	return ok && m != idmap.Map{Size: 1<<32 - 1}
+	uids, _, err := Maps()
+	return err == nil && !(len(uids) == 1 && uids[0] == idmap.Map{Size: 1<<32 - 1})
 }
 
 // Single tells whether one id is all there is.
 func Single() bool {
-	m, ok := ownMap()
-	return ok && m.Size == 1
+	uids, _, err := Maps()
+	return err == nil && len(uids) == 1 && uids[0].Size == 1
 }
 
-// ownMap is the only line of this process's uid_map; the zero Map if there are more.
-func ownMap() (m idmap.Map, ok bool) {
-	text, err := os.ReadFile("/proc/self/uid_map")
+// Maps are those of this process's user namespace. The error is of a kernel without
+// them.
+func Maps() (uids, gids []idmap.Map, err error) {
+	if uids, err = readMap("/proc/self/uid_map"); err != nil {
+		return nil, nil, err
+	}
+	gids, err = readMap("/proc/self/gid_map")
+	return uids, gids, err
+}
+
+func readMap(name string) ([]idmap.Map, error) {
+	text, err := os.ReadFile(name)
 	if err != nil {
-		return m, false // a kernel without user namespaces
+		return nil, err
 	}
-	if strings.Count(string(text), "\n") != 1 {
-		return m, true
+	var list []idmap.Map
+	for line := range strings.Lines(string(text)) {
+		var m idmap.Map
+		if _, err := fmt.Sscan(line, &m.Container, &m.Host, &m.Size); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		list = append(list, m)
 	}
-	_, err = fmt.Sscan(string(text), &m.Container, &m.Host, &m.Size)
-	return m, err == nil
+	return list, nil
 }
 
 // enterUser runs the program in a child that is root of a user namespace, hands it

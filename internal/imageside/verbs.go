@@ -17,6 +17,7 @@ var verbs = []Verb{
 	{"export", "write the root file system of a container or an image to a tar archive"},
 	{"prune", "remove what nothing in the store needs any more"},
 	{"verify", "hash everything in the store anew and look whether it is whole"},
+	{"unpack", "make a bundle of an image, for any runtime"},
 }
 
 // Verbs are the commands that the image program has.
