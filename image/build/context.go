@@ -55,6 +55,14 @@ func (c *Context) Close() error {
 	return c.dir.Close()
 }
 
+// Ignore are the patterns that hide files; nil for none.
+func (c *Context) Ignore() *patternmatcher.PatternMatcher {
+	if c == nil {
+		return nil
+	}
+	return c.ignore
+}
+
 // root is the context as a tree to copy from.
 func (c *Context) root(empty *os.File) *tree.Root {
 	r := &tree.Root{Name: c.name, Ignore: c.ignore, Confined: true}

@@ -291,3 +291,30 @@ func readAndClose(f *os.File) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// OpenContextAt opens a context that needs no Dockerfile: an additional one. Its own
+// .dockerignore hides files in it.
+func OpenContextAt(ctx context.Context, o SourceOptions) (_ *Source, err error) {
+	s := &Source{}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	dir, _, err := s.directory(ctx, o)
+	if err == nil && dir == "" {
+		err = errors.New("it is a file, not a context")
+	}
+	if err != nil {
+		return nil, err
+	}
+	ignore, err := ReadIgnore(dir, "")
+	if err != nil {
+		return nil, err
+	}
+	if s.Context, err = OpenContext(dir, "context "+filepath.Base(o.Context), ignore); err != nil {
+		return nil, err
+	}
+	s.undo.Add(func() { _ = s.Context.Close() }) // it was only read
+	return s, nil
+}

@@ -13,6 +13,7 @@ func (b *berth) commands() []*cli.Command {
 		b.images(), b.tag(), b.rmi(), b.inspect(), b.history(),
 		b.save(), b.load(), b.importTree(), b.export(), b.prune(), b.verify(),
 		b.unpack(),
+		b.build(),
 		b.prepare(), b.discard(), b.tree(),
 	}
 }

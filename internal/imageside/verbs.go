@@ -18,6 +18,7 @@ var verbs = []Verb{
 	{"prune", "remove what nothing in the store needs any more"},
 	{"verify", "hash everything in the store anew and look whether it is whole"},
 	{"unpack", "make a bundle of an image, for any runtime"},
+	{"build", "make an image from a Dockerfile"},
 }
 
 // Verbs are the commands that the image program has.

@@ -120,3 +120,16 @@ func (s *Step) end(how string) {
 	}
 	s.d.printf("#%d %s\n\n", s.number, how)
 }
+
+// Warn shows a warning.
+func (d *Display) Warn(text string) {
+	if d == nil || d.mode == Quiet {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.printf("WARN: %s\n", text)
+}
+
+// Close ends the display.
+func (d *Display) Close() {}

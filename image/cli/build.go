@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"berth/image"
+	"berth/image/build"
+	"berth/image/build/display"
+	"berth/image/build/plan"
+	"berth/image/layer"
+	"berth/image/pull"
+	"berth/image/store"
+	"berth/internal/command"
+
+	"github.com/urfave/cli/v2"
+)
+
+// build makes an image from a Dockerfile.
+func (b *berth) build() *cli.Command {
+	return &cli.Command{
+		Name:      "build",
+		Usage:     "make an image from a Dockerfile",
+		ArgsUsage: "CONTEXT | - | GIT-URL | ARCHIVE",
+		Description: `CONTEXT is the directory that COPY and ADD take files from; - reads an archive
+of it, or a Dockerfile alone, from stdin. Flags mean what they mean for docker build.
+RUN steps are in the host's network unless --network none cuts them off: berth has no
+networks of its own.
+
+EXAMPLE:
+   berth build -t app .
+   berth build -t app -f docker/Dockerfile --target test --build-arg V=1 .
+   berth build -o type=oci,dest=app.tar https://example.org/app.git#v1:src`,
+		Flags: buildFlags(),
+		Action: func(c *cli.Context) error {
+			args, err := command.Arguments(c, "CONTEXT")
+			if err != nil {
+				return err
+			}
+			f, err := readBuildFlags(c)
+			if err != nil {
+				return command.Usage(c, err)
+			}
+			if err := b.enter(true); err != nil {
+				return err
+			}
+			return b.runBuild(c, args[0], f)
+		},
+	}
+}
+
+// runBuild opens what the build needs, builds, and hands the result on.
+func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) error {
+	s, err := b.openStore()
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // closes directories
+	release, err := s.Use(b.ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	tmp, err := os.MkdirTemp(filepath.Join(s.Dir(), "tmp"), "source-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // gc removes what is left
+	src, err := build.OpenSource(b.ctx, build.SourceOptions{
+		Context: contextArg, Dockerfile: f.file, Stdin: os.Stdin, Tmp: tmp, SSH: f.options.SSH["default"],
+	})
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	o := f.options
+	o.Store, o.Dockerfile, o.Name, o.Context = s, src.Dockerfile, src.Name, src.Context
+	o.UserNS = layer.InUserNamespace()
+	o.Images = &buildImages{b: b, s: s, f: f}
+	o.Runner = &runtimeRunner{b: b}
+	if f.check {
+		return b.checkDockerfile(c, o)
+	}
+	named, stop, err := b.namedContexts(s, f, tmp)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	o.Contexts = named
+	o.Display = display.New(os.Stderr, f.progress)
+	o.Warn = o.Display.Warn
+	r, err := build.Build(b.ctx, o)
+	o.Display.Close()
+	if err != nil {
+		showFault(f, src, err)
+		return err
+	}
+	return b.deliver(c, f, o, r)
+}
+
+// showFault shows the lines of the Dockerfile around an error, and the last output of
+// a command that has failed.
+func showFault(f *buildRequest, src *build.Source, err error) {
+	if f.progress == display.JSON {
+		return
+	}
+	var run *build.RunError
+	if errors.As(err, &run) && f.progress != display.Plain {
+		display.Output(os.Stderr, run.Output)
+	}
+	var fault *plan.Fault
+	if errors.As(err, &fault) && fault.File == src.Name {
+		display.Excerpt(os.Stderr, fault.File, src.Dockerfile, fault.First, fault.Last)
+	}
+}
+
+// buildImages gets base images as `pull` does.
+type buildImages struct {
+	b *berth
+	s *store.Store
+	f *buildRequest
+}
+
+func (i *buildImages) Image(_ context.Context, ref image.Reference, p image.Platform, always bool) (image.Descriptor, error) {
+	policy := "missing"
+	if always {
+		policy = "always"
+	}
+	img, err := i.b.unpacked(i.s, ref.String(), wishes{pull: policy, platform: image.FormatPlatform(p), plainHTTP: i.f.plainHTTP, quiet: true})
+	if err != nil {
+		return image.Descriptor{}, err
+	}
+	return img.manifest, nil
+}
+
+func (i *buildImages) Unpack(ctx context.Context, manifest image.Descriptor) error {
+	_, err := pull.Unpack(ctx, pull.Options{Store: i.s, Apply: apply(), Unpack: true}, manifest)
+	return err
+}
+
+// deliver writes outputs and files, and says what was made.
+func (b *berth) deliver(c *cli.Context, f *buildRequest, o build.Options, r build.Result) error {
+	for _, out := range f.outputs {
+		if err := b.writeOutput(c, f, o, r, out); err != nil {
+			return fmt.Errorf("output %s: %w", out.kind, err)
+		}
+	}
+	if o.CacheOnly {
+		return nil
+	}
+	id := r.Descriptor.Digest.String()
+	if len(r.Images) == 1 {
+		id = r.Images[0].Config.Digest.String()
+	}
+	if f.iidFile != "" {
+		if err := os.WriteFile(f.iidFile, []byte(id), 0o644); err != nil {
+			return err
+		}
+	}
+	if f.metadataFile != "" {
+		if err := writeMetadata(f, o, r); err != nil {
+			return err
+		}
+	}
+	if f.quiet {
+		return command.PrintBytes(out(c), []byte(id+"\n"))
+	}
+	return nil
+}
+
+// writeMetadata writes what buildx calls the metadata of a build.
+func writeMetadata(f *buildRequest, o build.Options, r build.Result) error {
+	m := map[string]any{
+		"containerimage.digest":     r.Descriptor.Digest,
+		"containerimage.descriptor": r.Descriptor,
+	}
+	if len(r.Images) == 1 {
+		m["containerimage.config.digest"] = r.Images[0].Config.Digest
+	}
+	if len(o.Tags) > 0 {
+		names := ""
+		for i, t := range o.Tags {
+			if i > 0 {
+				names += ","
+			}
+			names += t.String()
+		}
+		m["image.name"] = names
+	}
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(f.metadataFile, append(raw, '\n'), 0o644)
+}

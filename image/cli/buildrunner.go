@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"os/exec"
+	goruntime "runtime"
+	"syscall"
+	"time"
+
+	"berth/image/build"
+)
+
+// runtimeRunner runs the bundles of RUN steps by berth's own runtime.
+type runtimeRunner struct{ b *berth }
+
+// Run runs a bundle. When ctx ends the container is deleted; the runtime that waits
+// for it ends then, too.
+func (r *runtimeRunner) Run(ctx context.Context, bundle string, io build.IO) (int, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return 0, err
+	}
+	id := "build-" + hex.EncodeToString(random[:])
+	cmd, err := r.b.runtime.command("run", "--bundle", bundle, id)
+	if err != nil {
+		return 0, err
+	}
+	cmd.Stdout, cmd.Stderr = io.Stdout, io.Stderr
+	// Not in the terminal's foreground group: ^C is for this process, which deletes the
+	// container. If this process is killed, the runtime ends the container by SIGTERM's
+	// way; the signal is that of the forking thread's death.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	goruntime.LockOSThread()
+	defer goruntime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	over := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case <-ctx.Done():
+			r.delete(id, over)
+		case <-over:
+		}
+	}()
+	err = cmd.Wait()
+	close(over)
+	<-stopped
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() >= 0 {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// delete removes the container, again until it is gone: it may not have been there
+// yet.
+func (r *runtimeRunner) delete(id string, over <-chan struct{}) {
+	for {
+		cmd, err := r.b.runtime.command("delete", "--force", id)
+		if err != nil {
+			return
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		_ = cmd.Run() // the end of the runtime tells whether it has worked
+		select {
+		case <-over:
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
