@@ -297,7 +297,7 @@ func (b *berth) find(s *store.Store, word, policy string, platform image.Platfor
 }
 
 func (b *berth) pulled(o pull.Options, word string, plainHTTP bool) (*ready, error) {
-	from, err := b.origin(word, plainHTTP)
+	from, err := b.origin(word, remote{plainHTTP: plainHTTP})
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"berth/image"
 	"berth/image/archive"
-	"berth/image/registry"
 )
 
 // origin is where an image comes from, and what it is called there and in the store.
@@ -25,22 +24,19 @@ type origin struct {
 
 // origin finds out what a word means: an image in a registry, or oci:DIR[:TAG],
 // oci-archive:FILE[:TAG], docker-archive:FILE[:TAG].
-func (b *berth) origin(word string, plainHTTP bool) (*origin, error) {
+func (b *berth) origin(word string, r remote) (*origin, error) {
 	if place, ok := archive.ParseLocation(word); ok {
 		return b.archiveOrigin(place)
 	}
-	settings, err := registry.LoadSettings(registry.DefaultSettingsFiles())
+	client, settings, err := b.registry(r)
 	if err != nil {
 		return nil, err
 	}
 	ref, err := image.ParseReference(settings.Expand(word))
 	if err != nil {
+		client.Close()
 		return nil, err
 	}
-	client := registry.New(registry.Options{
-		Settings: settings, PlainHTTP: plainHTTP,
-		CertDirs: registry.DefaultCertDirs(), UserAgent: "berth/" + version, Notice: b.log.Debug,
-	})
 	return &origin{Source: client, Ref: ref, Name: ref, Close: client.Close}, nil
 }
 

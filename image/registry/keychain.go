@@ -35,6 +35,18 @@ func (r resource) String() string {
 // RegistryStr is the registry alone.
 func (r resource) RegistryStr() string { return r.host }
 
+// Given is a keychain of one user and password, for every registry that is asked.
+func Given(user, password string) authn.Keychain {
+	return given{authn.AuthConfig{Username: user, Password: password}}
+}
+
+type given struct{ auth authn.AuthConfig }
+
+// Resolve gives them.
+func (g given) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return authn.FromConfig(g.auth), nil
+}
+
 // Keychain finds and keeps credentials in the files that docker and podman share:
 // config.json and auth.json, with the helpers that these name. It implements
 // authn.Keychain.

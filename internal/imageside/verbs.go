@@ -6,6 +6,12 @@ type Verb struct{ Name, Usage string }
 // verbs stand in the order of the help. Test: image/cli compares them with the
 // program's own.
 var verbs = []Verb{
+	{"pull", "fetch images from a registry"},
+	{"push", "send an image to a registry"},
+	{"login", "keep the credentials for a registry"},
+	{"logout", "forget the credentials for a registry"},
+	{"tags", "list the tags of a repository"},
+	{"search", "find repositories in a registry"},
 	{"images", "list the images of the store"},
 	{"tag", "give an image another name"},
 	{"rmi", "remove images from the store"},
