@@ -1,9 +1,9 @@
 // Package nsenter is stage 1: from one fork to a process in new and joined
 // namespaces that executes berth's own binary as the init stage. There is no C in
 // it and no constructor that runs before main: the Go parent, with all its
-// threads, calls clone3(2) raw, and the child, a single thread with a copy of the
-// parent's memory, runs nothing but system calls from a list that the parent
-// prepared (program.go) until execveat(2).
+// threads, calls clone3(2) raw, and the child, a single thread in the parent's memory or
+// in a copy of it, runs nothing but system calls from a list that the parent prepared
+// (program.go) until execveat(2).
 //
 // One clone is enough where the new namespaces are owned by the caller's user
 // namespace and nothing has to be entered before the pid namespace:

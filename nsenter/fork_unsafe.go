@@ -31,105 +31,95 @@ const (
 	eventChild              // value is the pid of the final child; the sender exits
 )
 
-// clone forks with args (clone3) or, where the kernel has no clone3, with flags
-// (clone), and runs the arena's operations in the child. It returns the child's
-// pid in the parent and never returns in the child.
+// What the child's last system call was for.
+const (
+	doFork = iota
+	doOperation
+	doLeave
+)
+
+// clone makes the first system call of c, which forks, and in the child then those of
+// the arena's operations. It returns the child's pid in the parent and never returns in
+// the child.
 //
 // Precondition: the OS thread is locked and syscall.ForkLock is held.
 //
 // Between runtimeBeforeFork and the end no Go stack may grow, nothing may be
 // allocated, no write barrier may run and no bounds check may fail: every
 // variable is declared on top, everything read lies in the arena, and the only
-// calls are RawSyscalls, which are nosplit.
+// calls are a RawSyscall, which is nosplit, and the hooks.
+//
+// After CLONE_VM and CLONE_VFORK (program.go, sleep) the child runs on the parent's own
+// stack, while the parent sleeps in the kernel: what the child's calls leave there is
+// what the parent finds. Therefore all system calls of both are one call in the text,
+// whose return address is the same for both, and nothing that was known before it is
+// relied on after it: whether this is the child is asked of c.alive, which the kernel sets
+// for the child and, before it wakes the parent, clears when the child has executed the
+// binary or died of whatever cause (CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID; mm_release in
+// kernel/fork.c). In the parent of a plain fork it never was set.
 //
 //go:noinline
 //go:norace
 //go:nocheckptr
-func clone(ops unsafe.Pointer, count uintptr, args uintptr, flags uintptr, report uintptr, readEnd uintptr) (pid uintptr, err syscall.Errno) {
+func clone(c *child) (pid uintptr, err syscall.Errno) {
 	var (
-		i    uintptr
-		o    *operation
-		r    uintptr
-		e    syscall.Errno
-		ev   event
-		one  [8]byte
-		last uintptr
+		i     uintptr
+		o     *operation
+		call  request
+		r     uintptr
+		e     syscall.Errno
+		doing int
 	)
 
+	call = c.fork
 	// About to fork: signals are blocked from here on.
 	runtimeBeforeFork()
-	if args != 0 {
-		pid, _, err = syscall.RawSyscall6(sysClone3, args, unsafe.Sizeof(cloneArgs{}), 0, 0, 0, 0)
-	} else {
-		pid, _, err = syscall.RawSyscall6(syscall.SYS_CLONE, flags|uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
-	}
-	if err != 0 || pid != 0 {
-		runtimeAfterFork()
-		return pid, err
-	}
-
-	// The child. Signal handlers go back to their defaults and the mask to the parent's.
-	runtimeAfterForkInChild()
-	// Without this copy of its read end the report pipe breaks when the parent dies.
-	syscall.RawSyscall(syscall.SYS_CLOSE, readEnd, 0, 0)
-
-	for i = 0; i < count; i++ {
-		o = (*operation)(unsafe.Add(ops, i*sizeofOperation))
-		last = o.step
-		switch o.kind {
-		case opSyscall, opOptional:
-			_, _, e = syscall.RawSyscall6(o.nr, o.args[0], o.args[1], o.args[2], o.args[3], o.args[4], o.args[5])
-			if e != 0 && (o.kind == opSyscall || (e != syscall.ENOSYS && e != syscall.EINVAL && e != syscall.EPERM)) {
-				goto failed
-			}
-		case opReport:
-			ev.kind = uint32(o.args[0])
-			ev.step = uint32(o.step)
-			r, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, report, uintptr(unsafe.Pointer(&ev)), unsafe.Sizeof(ev))
-			if r != unsafe.Sizeof(ev) {
-				goto gone
-			}
-		case opWait:
-			for {
-				r, _, e = syscall.RawSyscall(syscall.SYS_READ, o.args[0], uintptr(unsafe.Pointer(&one)), 1)
-				if e != syscall.EINTR {
-					break
-				}
-			}
-			if r != 1 || e != 0 {
-				goto gone
-			}
-		case opClone:
-			if o.args[0] != 0 {
-				r, _, e = syscall.RawSyscall6(sysClone3, o.args[0], unsafe.Sizeof(cloneArgs{}), 0, 0, 0, 0)
-			} else {
-				r, _, e = syscall.RawSyscall6(syscall.SYS_CLONE, o.args[1], 0, 0, 0, 0, 0)
-			}
-			if e != 0 {
-				goto failed
-			}
-			if r != 0 {
+	for {
+		r, _, e = syscall.RawSyscall6(call.nr, call.args[0], call.args[1], call.args[2], call.args[3], call.args[4], call.args[5])
+		if c.alive == 0 {
+			break
+		}
+		switch doing {
+		case doFork:
+			// The child. Signal handlers go back to their defaults and the mask to the
+			// parent's.
+			runtimeAfterForkInChild()
+		case doLeave:
+			call = request{nr: syscall.SYS_EXIT_GROUP, args: [6]uintptr{c.status}}
+			continue
+		case doOperation:
+			switch {
+			case o.kind == opWait && e == syscall.EINTR:
+				continue
+			case o.kind == opWait && (e != 0 || r != 1), o.kind == opReport && e != 0:
+				// The parent is gone.
+				doing = doLeave
+				call = request{nr: syscall.SYS_EXIT_GROUP, args: [6]uintptr{1}}
+				continue
+			case o.kind == opOptional && (e == syscall.ENOSYS || e == syscall.EINVAL || e == syscall.EPERM):
+			case e != 0:
+				doing = doLeave
+				c.status = 1
+				c.event = event{kind: eventFailed, step: uint32(o.step), value: int64(e)}
+				call = c.report
+				continue
+			case o.kind == opClone && r != 0:
 				// Stage 1 is done: the parent learns whose parent it now is.
-				ev.kind = eventChild
-				ev.step = uint32(o.step)
-				ev.value = int64(r)
-				syscall.RawSyscall(syscall.SYS_WRITE, report, uintptr(unsafe.Pointer(&ev)), unsafe.Sizeof(ev))
-				for {
-					syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
-				}
+				doing = doLeave
+				c.event = event{kind: eventChild, step: uint32(o.step), value: int64(r)}
+				call = c.report
+				continue
 			}
 		}
+		doing = doOperation
+		o = (*operation)(unsafe.Add(c.operations, i*sizeofOperation))
+		i++
+		call = o.request
+		if o.kind == opReport {
+			c.event = event{kind: uint32(o.args[0]), step: uint32(o.step)}
+			call = c.report
+		}
 	}
-	// The last operation is execveat: to come here is a mistake in the program.
-	e = syscall.ENOEXEC
-
-failed:
-	ev.kind = eventFailed
-	ev.step = uint32(last)
-	ev.value = int64(e)
-	syscall.RawSyscall(syscall.SYS_WRITE, report, uintptr(unsafe.Pointer(&ev)), unsafe.Sizeof(ev))
-gone:
-	for {
-		syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
-	}
+	runtimeAfterFork()
+	return r, e
 }

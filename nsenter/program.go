@@ -8,11 +8,9 @@ const stepJoinBase Step = 100
 // program is the prepared child.
 type program struct {
 	*arena
-	args  uintptr // struct clone_args of the first clone; 0: use clone(2)
-	flags uintptr
 	names []string
-	// report is the fd that the child reports over.
-	report int
+	// reportFD is what the child reports over.
+	reportFD int
 }
 
 // newProgram writes the child's operations. gate is the pipe over which the parent
@@ -28,8 +26,11 @@ func newProgram(o *Options, report, gate [2]int) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{arena: a, report: report[1]}
-	// Only the parent holds the end that writes: its death is end of file here.
+	p := &program{arena: a, reportFD: report[1]}
+	p.report = p.reporting(report[1])
+	// Without this copy of its read end the report pipe breaks when the parent dies, and
+	// without that copy of its end that writes the gate has an end of file then.
+	p.call(StepFork, syscall.SYS_CLOSE, uintptr(report[0]))
 	p.call(StepFork, syscall.SYS_CLOSE, uintptr(gate[1]))
 	if o.twoStage() {
 		p.enter(o, gate[0])
@@ -67,9 +68,9 @@ func (p *program) calm() {
 
 // direct is the way with one clone.
 func (p *program) direct(o *Options, gate int) {
-	p.firstClone(o.New|o.sleep(), o.CgroupFD)
+	p.firstClone(o.New|o.sleep()|o.share(), o.CgroupFD)
 	if o.New&newUser != 0 {
-		p.add(operation{kind: opWait, step: uintptr(StepMaps), args: [6]uintptr{uintptr(gate)}})
+		p.add(operation{opWait, uintptr(StepMaps), p.waiting(gate)})
 		p.becomeRoot(o)
 	}
 	for _, j := range o.HostJoins {
@@ -86,13 +87,30 @@ func (o *Options) sleep() uintptr {
 	return cloneVfork
 }
 
+// share is CLONE_VM where the parent sleeps: the child works in the parent's memory, and
+// nothing is copied at all. A change of credentials would make that memory not dumpable,
+// and setns(2) into a time namespace fails in memory that is shared (EUSERS). Nobody sees
+// a child that shares who does not see the parent: it is in the parent's pid namespace,
+// or alone in a new one.
+func (o *Options) share() uintptr {
+	if o.sleep() == 0 || o.UserJoin != nil {
+		return 0
+	}
+	for _, j := range o.HostJoins {
+		if j.Flags&newTime != 0 || j.Flags == 0 {
+			return 0
+		}
+	}
+	return cloneVM
+}
+
 // enter is the way with two clones.
 func (p *program) enter(o *Options, gate int) {
 	// Stage 1 enters the cgroup, and the child is born where it is. For the second
 	// clone it would be too late: the fd must be closed by then (closeOthers), and
 	// from inside a cgroup namespace that does not hold the caller's cgroup nobody
 	// gets out of that (ENOENT on a mount with nsdelegate).
-	p.firstClone(o.sleep(), o.CgroupFD)
+	p.firstClone(o.sleep()|o.share(), o.CgroupFD)
 	for _, fd := range o.Tasks {
 		p.call(StepCgroup, syscall.SYS_WRITE, uintptr(fd), p.str("0"), 1)
 	}
@@ -117,13 +135,11 @@ func (p *program) enter(o *Options, gate int) {
 	}
 	p.closeOthers(o, gate)
 	flags := o.New&^(newUser|newTime) | cloneParent | o.sleep()
-	op := operation{kind: opClone, step: uintptr(StepClone)}
+	op := operation{opClone, uintptr(StepClone), newRequest(syscall.SYS_CLONE, flags)}
 	if haveClone3() {
 		// CLONE_PARENT makes the child the parent's own; its exit signal is then
 		// stage 1's and must be 0 here (clone(2)).
-		op.args[0] = p.cloneArgs(cloneArgs{flags: uint64(flags)})
-	} else {
-		op.args[1] = flags
+		op.request = p.cloning(cloneArgs{flags: uint64(flags)})
 	}
 	p.add(op)
 }
@@ -133,7 +149,7 @@ func (p *program) enter(o *Options, gate int) {
 // holds CAP_SYS_PTRACE in the host's user namespace may open what it has open
 // (CVE-2016-9962; tests/attack, TestSnoopDescriptorsOfExec).
 func (p *program) closeOthers(o *Options, gate int) {
-	keep := append([]int{gate, p.report, o.ExeFD}, o.Inherit...)
+	keep := append([]int{gate, p.reportFD, o.ExeFD}, o.Inherit...)
 	next := 3 + o.Preserve
 	for {
 		fd := lowest(keep, next)
@@ -162,14 +178,19 @@ func lowest(fds []int, from int) int {
 // closeRange is close_range(2). Kernels before v5.9 do without: there the fds go
 // with execve, a moment later.
 func (p *program) closeRange(first int, last uintptr) {
-	p.add(operation{kind: opOptional, step: uintptr(StepInherit), nr: sysCloseRange, args: [6]uintptr{uintptr(first), last}})
+	p.add(operation{opOptional, uintptr(StepInherit), newRequest(sysCloseRange, uintptr(first), last)})
 }
 
 func (p *program) firstClone(flags uintptr, cgroup int) {
-	p.flags = flags
+	flags |= cloneChildSettid | cloneChildCleartid
 	if haveClone3() {
-		p.args = p.cloneArgs(intoCgroupArgs(cloneArgs{flags: uint64(flags), exitSignal: uint64(syscall.SIGCHLD)}, cgroup))
+		args := cloneArgs{flags: uint64(flags), childTID: uint64(p.aliveAddress()), exitSignal: uint64(syscall.SIGCHLD)}
+		p.child.fork = p.cloning(intoCgroupArgs(args, cgroup))
+		return
 	}
+	// The order of the last two arguments depends on the architecture (clone(2)); only
+	// one of them is asked for.
+	p.child.fork = newRequest(syscall.SYS_CLONE, flags|uintptr(syscall.SIGCHLD), 0, 0, p.aliveAddress(), p.aliveAddress())
 }
 
 func intoCgroupArgs(c cloneArgs, fd int) cloneArgs {
@@ -185,7 +206,7 @@ func intoCgroupArgs(c cloneArgs, fd int) cloneArgs {
 // allowed; where it is not (no privileged gid map) they stay.
 func (p *program) becomeRoot(o *Options) {
 	if !o.KeepGroups {
-		p.add(operation{kind: opOptional, step: uintptr(StepBecomeRoot), nr: syscall.SYS_SETGROUPS})
+		p.add(operation{opOptional, uintptr(StepBecomeRoot), newRequest(syscall.SYS_SETGROUPS)})
 	}
 	p.call(StepBecomeRoot, syscall.SYS_SETRESGID, 0, 0, 0)
 	p.call(StepBecomeRoot, syscall.SYS_SETRESUID, 0, 0, 0)
@@ -198,11 +219,6 @@ func (p *program) join(j Join) {
 
 // ask reports ev and waits for the parent's answer.
 func (p *program) ask(ev uintptr, step Step, gate int) {
-	p.add(operation{kind: opReport, step: uintptr(step), args: [6]uintptr{ev}})
-	p.add(operation{kind: opWait, step: uintptr(step), args: [6]uintptr{uintptr(gate)}})
-}
-
-func (p *program) fork(report [2]int) (int, syscall.Errno) {
-	pid, errno := clone(p.base(), p.ops, p.args, p.flags, uintptr(report[1]), uintptr(report[0]))
-	return int(pid), errno
+	p.add(operation{opReport, uintptr(step), request{args: [6]uintptr{ev}}})
+	p.add(operation{opWait, uintptr(step), p.waiting(gate)})
 }

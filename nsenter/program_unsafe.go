@@ -9,20 +9,39 @@ import (
 type kind uintptr
 
 const (
-	opSyscall  kind = iota // RawSyscall6(nr, args...); an errno fails the program
+	opSyscall  kind = iota // the request; an errno fails the program
 	opOptional             // the same, but errno ENOSYS, EINVAL or EPERM is passed over
 	opReport               // tells the parent event args[0]
-	opWait                 // reads one byte from fd args[0]; end of file: the parent is gone, exit
-	opClone                // clones with *args[0] (struct clone_args) or flags args[1]; the caller reports the pid and exits
+	opWait                 // the request reads one byte; end of file: the parent is gone, exit
+	opClone                // the request clones; the caller reports the pid and exits
 )
 
-// operation is one step of the child. It holds numbers alone: addresses point into
-// the arena, never into the Go heap, so the garbage collector has no part in it.
+// request is a system call. It holds numbers alone: addresses point into the arena,
+// never into the Go heap, so the garbage collector has no part in it.
+type request struct {
+	nr   uintptr
+	args [6]uintptr
+}
+
+// operation is one step of the child.
 type operation struct {
 	kind kind
 	step uintptr // index of Step, for the report
-	nr   uintptr
-	args [6]uintptr
+	request
+}
+
+// child is what clone works with, in the arena.
+type child struct {
+	// alive is not 0 in the child, and 0 in the parent.
+	alive uint32
+	// fork is the first clone, report writes event.
+	fork, report request
+	event        event
+	// status is what the child exits with after its last report.
+	status uintptr
+	// gate takes the byte that the child waits for.
+	gate       [8]byte
+	operations unsafe.Pointer
 }
 
 // cloneArgs is struct clone_args of clone3(2), the v5.7 size with cgroup.
@@ -41,17 +60,21 @@ type arena struct {
 	ops  uintptr // number of operations
 	max  uintptr
 	data uintptr // offset of the next free byte
+	*child
 }
 
 // newArena maps room for maxOps operations and dataSize bytes of arguments.
 func newArena(maxOps, dataSize int) (*arena, error) {
-	start := uintptr(maxOps) * sizeofOperation
+	start := uintptr(maxOps)*sizeofOperation + unsafe.Sizeof(child{})
 	size := (int(start) + dataSize + 4095) &^ 4095
 	mem, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
 		return nil, err
 	}
-	return &arena{mem: mem, max: uintptr(maxOps), data: start}, nil
+	a := &arena{mem: mem, max: uintptr(maxOps), data: start}
+	a.child = (*child)(unsafe.Add(a.base(), uintptr(maxOps)*sizeofOperation))
+	a.operations = a.base()
+	return a, nil
 }
 
 func (a *arena) free() {
@@ -73,9 +96,31 @@ func (a *arena) add(o operation) {
 
 // call appends a system call that must succeed.
 func (a *arena) call(step Step, nr uintptr, args ...uintptr) {
-	o := operation{kind: opSyscall, step: uintptr(step), nr: nr}
-	copy(o.args[:], args)
-	a.add(o)
+	a.add(operation{opSyscall, uintptr(step), newRequest(nr, args...)})
+}
+
+func newRequest(nr uintptr, args ...uintptr) request {
+	r := request{nr: nr}
+	copy(r.args[:], args)
+	return r
+}
+
+// aliveAddress is where the kernel sets and clears alive.
+func (a *arena) aliveAddress() uintptr { return uintptr(unsafe.Pointer(&a.alive)) }
+
+// reporting is the request that writes the event to fd.
+func (a *arena) reporting(fd int) request {
+	return newRequest(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&a.event)), unsafe.Sizeof(a.event))
+}
+
+// waiting is the request that reads a byte from the gate.
+func (a *arena) waiting(fd int) request {
+	return newRequest(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&a.gate)), 1)
+}
+
+// cloning is the request for clone3(2).
+func (a *arena) cloning(c cloneArgs) request {
+	return newRequest(sysClone3, a.cloneArgs(c), unsafe.Sizeof(c))
 }
 
 // reserve takes n bytes, aligned to 8, and returns their offset.

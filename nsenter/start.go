@@ -114,13 +114,13 @@ func start(o *Options) (pid int, err error) {
 	defer p.free()
 
 	syscall.ForkLock.Lock()
-	first, errno := p.fork(report)
+	first, errno := clone(p.child)
 	syscall.ForkLock.Unlock()
 	_, _ = syscall.Close(report[1]), syscall.Close(gate[0])
 	if errno != 0 {
 		return -1, &Error{Step: StepFork, Errno: errno}
 	}
-	return p.follow(o, first, report[0], gate[1])
+	return p.follow(o, int(first), report[0], gate[1])
 }
 
 // follow answers the child's reports until it executes the binary (end of file).

@@ -16,9 +16,13 @@ const (
 	newUser     = 0x10000000
 	newPID      = 0x20000000
 	newNet      = 0x40000000
+	cloneVM     = 0x00000100
 	cloneVfork  = 0x00004000
 	cloneParent = 0x00008000
 	intoCgroup  = 0x200000000 // clone3 only, since v5.7
+
+	cloneChildCleartid = 0x00200000
+	cloneChildSettid   = 0x01000000
 
 	prSetTimerslack = 29
 
