@@ -2,6 +2,8 @@ package specconv
 
 import (
 	"math"
+	"os"
+	"strings"
 
 	"berth/internal/linux"
 	"berth/libcontainer/configs"
@@ -20,6 +22,7 @@ func (c *converter) mappings() {
 		if len(uids) > 0 || len(gids) > 0 {
 			c.fault("linux.uidMappings and linux.gidMappings need a user namespace in linux.namespaces")
 		}
+		c.plan.NoSetgroups = setgroupsDenied()
 		return
 	}
 	c.plan.UserNS = true
@@ -35,6 +38,13 @@ func (c *converter) mappings() {
 	// Without newgidmap(1) one may map only one's own gid, and only after giving
 	// up setgroups(2) (user_namespaces(7)).
 	c.plan.NoSetgroups = c.cfg.Rootless && ownGroupOnly(c.gids)
+}
+
+// setgroupsDenied tells that berth itself runs in a user namespace that has given up
+// setgroups(2), as a build by an ordinary user does; the container will be in it, too.
+func setgroupsDenied() bool {
+	data, err := os.ReadFile("/proc/self/setgroups")
+	return err == nil && strings.HasPrefix(string(data), "deny")
 }
 
 // idMaps checks a list of mappings as the kernel would, and converts it.
