@@ -26,6 +26,9 @@ func (s *runStep) spec(root *tree.Root) (*specs.Spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("USER: %w", err)
 	}
+	if r.o.UserNS && setgroupsDenied() {
+		user.Groups = nil
+	}
 	cwd := r.config.Config.WorkingDir
 	if cwd == "" {
 		cwd = "/"
@@ -67,6 +70,13 @@ func (s *runStep) spec(root *tree.Root) (*specs.Spec, error) {
 	spec.Linux.ReadonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 	spec.Linux.Seccomp, err = seccomp.Default()
 	return spec, err
+}
+
+// setgroupsDenied tells a user namespace whose groups cannot be chosen: one with a
+// single id, made without help of newgidmap (user_namespaces(7)).
+func setgroupsDenied() bool {
+	raw, err := os.ReadFile("/proc/self/setgroups")
+	return err == nil && strings.HasPrefix(string(raw), "deny")
 }
 
 // processEnv is the environment of the stage, with HOME from the image's passwd, and
