@@ -400,3 +400,40 @@ func TestParseLocation(t *testing.T) {
 		}
 	}
 }
+
+// TestSkopeoDir: what skopeo and podman write as "dir".
+func TestSkopeoDir(t *testing.T) {
+	s := openStore(t)
+	d := put(t, s, "x", "content", "linux/amd64")
+	m, raw, err := s.ReadManifest(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, raw []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("manifest.json", raw)
+	for _, blob := range append(slices.Clone(m.Image.Layers), m.Image.Config) {
+		content, err := s.ReadBlob(blob, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(blob.Digest.Encoded(), content)
+	}
+	a, err := Open(t.Context(), dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if e := a.Entries(); len(e) != 1 || e[0].Descriptor.Digest != d.Digest {
+		t.Fatalf("entries %v", e)
+	}
+	check(t, a, a.Entries()[0], "content")
+	write("manifest.json", []byte(`{"schemaVersion":2,"config":{"digest":"sha256:../../x"},"layers":[]}`))
+	if _, err := Open(t.Context(), dir, Options{}); err == nil {
+		t.Error("a digest that is a path was taken")
+	}
+}

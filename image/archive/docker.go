@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,9 @@ func (a *Archive) readDocker(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
+		return a.readDir(raw)
 	}
 	var list []dockerEntry
 	if err := json.Unmarshal(raw, &list); err != nil {

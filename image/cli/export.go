@@ -52,13 +52,13 @@ func (b *berth) export() *cli.Command {
 				return err
 			}
 			defer release()
-			tree, err := b.treeOf(c, s, args[0])
+			root, err := b.treeOf(c, s, args[0])
 			if err != nil {
 				return err
 			}
-			defer tree.Close()
+			defer root.Close()
 			return writeTo(c.String("output"), func(w io.Writer) error {
-				if _, err := layer.Diff(b.ctx, tree, w, layer.DiffOptions{}); err != nil {
+				if _, err := layer.Diff(b.ctx, root.File, w, layer.DiffOptions{}); err != nil {
 					return fmt.Errorf("export %s: %w", args[0], err)
 				}
 				return nil
@@ -68,17 +68,17 @@ func (b *berth) export() *cli.Command {
 }
 
 // treeOf opens the root file system that a word means.
-func (b *berth) treeOf(c *cli.Context, s *store.Store, word string) (*os.File, error) {
+func (b *berth) treeOf(c *cli.Context, s *store.Store, word string) (*tree, error) {
 	if !c.Bool("image") && b.runtime.fd >= 0 {
 		state, err := b.containerState(word)
 		if err == nil {
 			return containerTree(s, state)
 		}
-		tree, imageErr := b.imageTree(s, word, c.String("platform"))
+		root, imageErr := b.imageTree(s, word, c.String("platform"))
 		if errors.Is(imageErr, store.ErrNotFound) {
 			return nil, fmt.Errorf("%s: neither a container nor an image is called so", word)
 		}
-		return tree, imageErr
+		return root, imageErr
 	}
 	return b.imageTree(s, word, c.String("platform"))
 }
@@ -109,7 +109,7 @@ func (b *berth) containerState(id string) (containerState, error) {
 
 // containerTree is the root file system of a container: of one that was made from an
 // image its layers below what it has written, else the directory of its bundle.
-func containerTree(s *store.Store, st containerState) (*os.File, error) {
+func containerTree(s *store.Store, st containerState) (*tree, error) {
 	if filepath.Dir(st.Bundle) == filepath.Join(s.Dir(), "containers") {
 		made, err := s.Container(filepath.Base(st.Bundle))
 		if err != nil {
@@ -124,7 +124,11 @@ func containerTree(s *store.Store, st containerState) (*os.File, error) {
 	if st.Rootfs == "" {
 		return nil, fmt.Errorf("container %s: the runtime does not tell its root file system", st.ID)
 	}
-	return os.Open(st.Rootfs)
+	f, err := os.Open(st.Rootfs)
+	if err != nil {
+		return nil, err
+	}
+	return &tree{File: f}, nil
 }
 
 // layerPaths are the directories of unpacked layers, topmost first.
@@ -141,7 +145,7 @@ func layerPaths(s *store.Store, chain []digest.Digest) ([]string, error) {
 }
 
 // imageTree is the root file system of an image, which is unpacked if it has to be.
-func (b *berth) imageTree(s *store.Store, word, platform string) (*os.File, error) {
+func (b *berth) imageTree(s *store.Store, word, platform string) (*tree, error) {
 	_, img, err := pick(s, word, platform)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"berth/image"
@@ -135,10 +136,18 @@ func unused(s *store.Store, word string, d image.Descriptor) error {
 	}
 	for _, c := range containers {
 		if c.Image.Digest == d.Digest || holds(s, store.Ref{Descriptor: d}, c.Image.Digest) {
-			return &inUseError{image: word, container: c.ID}
+			return &inUseError{image: word, container: runtimeID(c)}
 		}
 	}
 	return nil
+}
+
+// runtimeID is what the runtime calls a container: containerName appends something.
+func runtimeID(c store.Container) string {
+	if i := strings.LastIndexByte(c.ID, '-'); i > 0 {
+		return c.ID[:i]
+	}
+	return c.ID
 }
 
 type inUseError struct{ image, container string }
