@@ -69,6 +69,7 @@ func (p *program) calm() {
 // direct is the way with one clone.
 func (p *program) direct(o *Options, gate int) {
 	p.firstClone(o.New|o.sleep()|o.share(), o.CgroupFD)
+	p.joinTasks(o)
 	if o.New&newUser != 0 {
 		p.add(operation{opWait, uintptr(StepMaps), p.waiting(gate)})
 		p.becomeRoot(o)
@@ -111,9 +112,7 @@ func (p *program) enter(o *Options, gate int) {
 	// from inside a cgroup namespace that does not hold the caller's cgroup nobody
 	// gets out of that (ENOENT on a mount with nsdelegate).
 	p.firstClone(o.sleep()|o.share(), o.CgroupFD)
-	for _, fd := range o.Tasks {
-		p.call(StepCgroup, syscall.SYS_WRITE, uintptr(fd), p.str("0"), 1)
-	}
+	p.joinTasks(o)
 	for _, j := range o.HostJoins {
 		p.join(j)
 	}
@@ -210,6 +209,15 @@ func (p *program) becomeRoot(o *Options) {
 	}
 	p.call(StepBecomeRoot, syscall.SYS_SETRESGID, 0, 0, 0)
 	p.call(StepBecomeRoot, syscall.SYS_SETRESUID, 0, 0, 0)
+}
+
+// joinTasks enters v1 cgroups. Who may move whom is decided by user ids
+// (cgroup1_procs_write): as an ordinary user's container root, with an id of its own
+// outside, it would be too late.
+func (p *program) joinTasks(o *Options) {
+	for _, fd := range o.Tasks {
+		p.call(StepCgroup, syscall.SYS_WRITE, uintptr(fd), p.str("0"), 1)
+	}
 }
 
 func (p *program) join(j Join) {

@@ -45,7 +45,7 @@ type Options struct {
 	Inherit  []int
 	Preserve int
 	// Tasks are v1 `tasks` files that stage 1 joins before it lets the child into a
-	// pid namespace where others see it (only with JoinsPID).
+	// pid namespace where others see it, or take another user id.
 	Tasks []int
 }
 

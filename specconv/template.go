@@ -29,12 +29,12 @@ type TemplateOptions struct {
 	// Seccomp is the profile; nil: none.
 	Seccomp *specs.LinuxSeccomp
 	// UserNS gives the container a user namespace in which the caller is root, with
-	// UIDs and GIDs mapped behind that.
+	// UIDs and GIDs mapped behind that, one range after the other.
 	UserNS     bool
-	UIDs, GIDs IDRange
+	UIDs, GIDs []IDRange
 }
 
-// IDRange is a block of the host's ids; Size 0: none.
+// IDRange is a block of the host's ids.
 type IDRange struct{ First, Size uint32 }
 
 // Template is Default with wishes. The errors are about the wishes.
@@ -67,6 +67,9 @@ func Template(o TemplateOptions) (*specs.Spec, error) {
 	return s, nil
 }
 
+// ttyGroup owns terminals, by the convention of all distributions.
+const ttyGroup = 5
+
 // mapUsers makes the caller root of a user namespace. Ids from 1 on come from the
 // ranges; without them they do not exist, and gid 5, which devpts would take, neither.
 func mapUsers(s *specs.Spec, o TemplateOptions) {
@@ -77,18 +80,27 @@ func mapUsers(s *specs.Spec, o TemplateOptions) {
 		l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	}
 	for i := range s.Mounts {
-		if m := &s.Mounts[i]; m.Type == "devpts" && o.GIDs.Size < 5 {
+		if m := &s.Mounts[i]; m.Type == "devpts" && !hasID(l.GIDMappings, ttyGroup) {
 			m.Options = slices.DeleteFunc(m.Options, func(opt string) bool { return opt == "gid=5" })
 		}
 	}
 }
 
-func mapping(own int, r IDRange) []specs.LinuxIDMapping {
+func mapping(own int, ranges []IDRange) []specs.LinuxIDMapping {
 	list := []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(own), Size: 1}}
-	if r.Size > 0 {
-		list = append(list, specs.LinuxIDMapping{ContainerID: 1, HostID: r.First, Size: r.Size})
+	next := uint32(1)
+	for _, r := range ranges {
+		if len(list) == maxIDMaps {
+			break
+		}
+		list = append(list, specs.LinuxIDMapping{ContainerID: next, HostID: r.First, Size: r.Size})
+		next += r.Size
 	}
 	return list
+}
+
+func hasID(list []specs.LinuxIDMapping, id uint32) bool {
+	return slices.ContainsFunc(list, func(m specs.LinuxIDMapping) bool { return id >= m.ContainerID && id-m.ContainerID < m.Size })
 }
 
 func hasNamespace(s *specs.Spec, kind specs.LinuxNamespaceType) bool {

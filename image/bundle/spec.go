@@ -120,7 +120,7 @@ func template(o *Options, t specconv.TemplateOptions) (*specs.Spec, error) {
 	}
 	t.Rootless, t.UserNS = true, true
 	if ids := count(u.GIDs) - 1; ids > 0 {
-		t.GIDs = specconv.IDRange{First: 1, Size: ids} // the template looks for gid 5 of devpts
+		t.GIDs = []specconv.IDRange{{First: 1, Size: ids}} // the template looks for gid 5 of devpts
 	}
 	s, err := specconv.Template(t)
 	if err != nil {

@@ -87,11 +87,11 @@ func templateLimits(c *cli.Context, o *specconv.TemplateOptions) error {
 	return nil
 }
 
-// subordinate is the range of ids that the caller may use.
-func subordinate(file, helper string) specconv.IDRange {
-	list := accounts.Subordinate(file, helper)
-	if len(list) == 0 {
-		return specconv.IDRange{}
+// subordinate are the ranges of ids that the caller may use.
+func subordinate(file, helper string) []specconv.IDRange {
+	var list []specconv.IDRange
+	for _, r := range accounts.Subordinate(file, helper) {
+		list = append(list, specconv.IDRange{First: r.First, Size: r.Size})
 	}
-	return specconv.IDRange{First: list[0].First, Size: list[0].Size}
+	return list
 }

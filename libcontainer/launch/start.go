@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"berth/cgroups"
 	"berth/internal/idmap"
@@ -132,7 +133,9 @@ func Start(o Options) (*Child, error) {
 // fork runs stage 1; sock is the child's end of the connection.
 func (c *Child) fork(o Options, exe, sock int) error {
 	n := nsenter.Options{
-		KeepGroups: !o.Plan.Process.SetGroups,
+		// The root file system of a user may be one that only a group of his may enter:
+		// the groups go with the change to the container's user, in the end.
+		KeepGroups: !o.Plan.Process.SetGroups || o.Target == nil && os.Geteuid() != 0,
 		CgroupFD:   -1,
 		ExeFD:      exe,
 		Args:       []string{wire.InitName, strconv.Itoa(sock)},
@@ -184,7 +187,7 @@ func (c *Child) fork(o Options, exe, sock int) error {
 		return err
 	}
 	defer closeMounts()
-	if o.Snooped && o.Cgroup != nil && n.JoinsPID {
+	if o.Cgroup != nil && (o.Snooped && n.JoinsPID || o.foreignRoot()) {
 		tasks := o.Cgroup.Tasks
 		o.Cgroup = &cgroups.Join{Dir: o.Cgroup.Dir}
 		if o.Crowded {
@@ -196,6 +199,35 @@ func (c *Child) fork(o Options, exe, sock int) error {
 	n.Preserve = o.Plan.PreserveFDs
 	n.Inherit = append(n.Inherit, o.planFDs()...)
 	return o.explain(c.forkInto(n, o))
+}
+
+// foreignRoot tells whether an ordinary user's container root has another id outside
+// than the user: it may not move itself between v1 cgroups then.
+func (o *Options) foreignRoot() bool {
+	if os.Geteuid() == 0 || len(o.Cgroup.Tasks) == 0 {
+		return false
+	}
+	maps := o.UIDMappings
+	if o.Target != nil {
+		maps = mapsOf(o.Target.PID)
+	}
+	return !slices.ContainsFunc(maps, func(m idmap.Map) bool { return m.Container == 0 && int(m.Host) == os.Geteuid() })
+}
+
+// mapsOf reads the uid map of a process; none when it is gone.
+func mapsOf(pid int) []idmap.Map {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", pid))
+	if err != nil {
+		return nil
+	}
+	var maps []idmap.Map
+	for line := range strings.Lines(string(text)) {
+		var m idmap.Map
+		if _, err := fmt.Sscan(line, &m.Container, &m.Host, &m.Size); err == nil {
+			maps = append(maps, m)
+		}
+	}
+	return maps
 }
 
 // planFDs writes the numbers of the inherited fds into the plan.
