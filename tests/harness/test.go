@@ -250,6 +250,15 @@ func (x *Test) sweep() {
 	}
 }
 
+// Fewer is n, and a third of it on a slow machine (BERTH_TEST_SLOWNESS): what many
+// callers wait for at once is a bound of the runtime's own.
+func Fewer(n int) int {
+	if slowness() > 1 {
+		return (n + 2) / 3
+	}
+	return n
+}
+
 // slowness multiplies time limits, see BERTH_TEST_SLOWNESS.
 func slowness() int {
 	if n, err := strconv.Atoi(os.Getenv("BERTH_TEST_SLOWNESS")); err == nil && n > 0 {

@@ -95,7 +95,7 @@ func TestCreateRace(t *testing.T) {
 func TestConcurrentRuns(t *testing.T) {
 	x := New(t)
 	var procs []*Proc
-	for i := range 20 {
+	for i := range Fewer(20) {
 		id := x.NewID()
 		b := x.BundleFor(id, Shell(fmt.Sprint("echo ", i)))
 		procs = append(procs, x.Cmd("run", "--bundle", b.Dir, id).Start())
