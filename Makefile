@@ -99,6 +99,12 @@ ifeq ($(BENCH),)
 	@$(GO) run ./tests/bench -berth $(BIN) -n 10 -mounts 10000 -memory=false -only '^run'
 endif
 
+.PHONY: bench-images
+bench-images: N := 3
+bench-images: build ## Compare berth pull with skopeo and umoci, podman and containerd (N=3 rounds)
+	@tests/setup/deps build peers
+	@$(GO) run ./tests/bench-images -berth $(BIN) -n $(N) $(BENCH)
+
 .PHONY: fuzz
 fuzz: check-build ## Run every fuzzer for FUZZTIME (30s), two a core side by side
 	@tests/setup/fuzz $(FUZZTIME)
