@@ -121,7 +121,7 @@ type buildOptions struct {
 
 // build makes the container up to the point where it waits to be started.
 func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Document, b buildOptions) (_ *container, err error) {
-	c := &container{opened: opened{rt: rt}, cfg: cfg}
+	c := &container{opened: opened{rt: rt, hooks: &cfg.Hooks}, cfg: cfg}
 	if len(cfg.Seccomp) > 0 {
 		if err := rt.loadFilter(cfg.Seccomp, cfg.FailUnknownSyscall, &cfg.Plan.Process); err != nil {
 			return nil, err

@@ -14,9 +14,15 @@ import (
 
 // poststop runs the poststop hooks, all of them, with a state that says stopped.
 func (c *opened) poststop() error {
-	list, err := c.savedHooks("poststop")
-	if err != nil || len(list) == 0 {
+	var list []wire.Hook
+	var err error
+	if c.hooks != nil {
+		list = c.hooks.Poststop
+	} else if list, err = c.savedHooks("poststop"); err != nil {
 		return err
+	}
+	if len(list) == 0 {
+		return nil
 	}
 	closeOutput, err := c.savedOutput(list)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"berth/cgroups"
 	"berth/cgroups/manager"
+	"berth/libcontainer/configs"
 	"berth/libcontainer/state"
 )
 
@@ -16,6 +17,9 @@ type opened struct {
 	dir   *state.Dir
 	state *state.State
 	mgr   cgroups.Manager // set by manager
+	// hooks are those of config.json for the process that has made the container; nil:
+	// they are to be read.
+	hooks *configs.Hooks
 }
 
 func (rt *Runtime) store() state.Store {

@@ -58,14 +58,16 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	if o.Detach {
 		return 0, errors.Join(notify.forward(c.state.PID), c.dir.Close())
 	}
-	go func() {
-		if err := notify.forward(c.state.PID); err != nil {
-			fmt.Fprintln(os.Stderr, "berth: "+err.Error())
-		}
-	}()
+	if notify != nil {
+		go func() {
+			if err := notify.forward(c.state.PID); err != nil {
+				fmt.Fprintln(os.Stderr, "berth: "+err.Error())
+			}
+		}()
+	}
 	rt.Log.Flush()
 	// Others may lock the container while it runs.
-	if err := c.dir.Close(); err != nil {
+	if err := c.dir.Unlock(); err != nil {
 		return -1, err
 	}
 	code, err := fg.Wait(c.child)
@@ -75,7 +77,26 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	if o.Keep {
 		return code, rt.recordExit(o.ID, code)
 	}
-	return code, rt.Delete(o.ID, true)
+	return code, c.finish()
+}
+
+// finish removes the container whose end was seen, unless somebody else has by now. It
+// is this one and no other of the same name: the directory was open all the time.
+func (c *container) finish() error {
+	err := c.rt.lockToDelete(c.dir, true)
+	if errors.Is(err, state.ErrNotExist) {
+		return c.dir.Close()
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.end(); err != nil {
+		return fmt.Errorf("delete %s: %w", c.state.ID, err)
+	}
+	if err := c.destroy(); err != nil {
+		return err
+	}
+	return c.dir.Close()
 }
 
 // release starts the workload of a container that was just built, and runs the

@@ -40,6 +40,14 @@ func (d *Dir) Lock() error {
 	}
 }
 
+// Unlock lets others lock the directory, which stays open.
+func (d *Dir) Unlock() error {
+	if err := unix.Flock(d.fd, unix.LOCK_UN); err != nil {
+		return fmt.Errorf("unlock %s: %w", d.Path, err)
+	}
+	return nil
+}
+
 // LockFor is Lock with a bound; ErrBusy when it passes.
 func (d *Dir) LockFor(bound time.Duration) error {
 	deadline := time.Now().Add(bound)

@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readNames lists a directory from its beginning.
-func readNames(fd int) ([]string, error) {
+// readNames lists a directory from its beginning, size bytes at a time.
+func readNames(fd, size int) ([]string, error) {
 	if _, err := unix.Seek(fd, 0, 0); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, 32<<10)
+	buf := make([]byte, size)
 	var names []string
 	for {
 		n, err := unix.ReadDirent(fd, buf)

@@ -30,7 +30,7 @@ func (s Store) List(frozen func(*State) (bool, error)) (entries []Entry, skipped
 		return nil, nil, fmt.Errorf("open %s: %w", s.Root, err)
 	}
 	defer closeFD(fd)
-	names, err := readNames(fd)
+	names, err := readNames(fd, 32<<10)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read %s: %w", s.Root, err)
 	}

@@ -27,7 +27,7 @@ func (d *Dir) Remove() error {
 // emptyDir removes what a directory holds: our own files, and what a hook or an
 // admin may have put there.
 func emptyDir(fd int) error {
-	names, err := readNames(fd)
+	names, err := readNames(fd, 1<<10)
 	if err != nil {
 		return err
 	}
