@@ -110,7 +110,7 @@ func (c *dockerfileCase) skip(t *testing.T) {
 // build builds a case and reads the image.
 func (b *builder) build(t *testing.T, c *dockerfileCase) *outcome {
 	t.Helper()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	context, archive := c.prepare(t, dir), filepath.Join(dir, "image.tar")
 	args := []string{"build", "--progress", "plain", "--output", "type=oci,dest=" + archive}
 	for _, flags := range c.heads["flags"] {
@@ -128,6 +128,16 @@ func (b *builder) build(t *testing.T, c *dockerfileCase) *outcome {
 		t.Fatalf("status %d:\n%s", o.code, o.output)
 	}
 	return o
+}
+
+// tempDir is t.TempDir without the name of the test, whose commas would end a value
+// of --output.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "berth-build-")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what a failed build left is of no use
+	return dir
 }
 
 // prepare makes the context below dir, and the server that the case asks for.

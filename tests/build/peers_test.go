@@ -86,7 +86,7 @@ func (b *buildah) call(args ...string) (string, error) {
 
 func (b *buildah) build(t *testing.T, c *dockerfileCase) (*builtImage, error) {
 	t.Helper()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	context, archive := c.prepare(t, dir), filepath.Join(dir, "image.tar")
 	args := []string{"build", "--isolation", "chroot", "--pull=false", "--tag", "oci-archive:" + archive}
 	if !c.mentionsFlag("--squash") {
