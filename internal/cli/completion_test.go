@@ -52,7 +52,7 @@ func TestBashCompletion(t *testing.T) {
 		}
 	}
 	// Every flag of every verb is offered.
-	root := command.Tree((&berth{}).app())
+	root := command.Tree((&berth{}).app(nil))
 	for _, n := range root.Leaves() {
 		words := append(append([]string{"berth"}, strings.Fields(n.Name)...), "--")
 		got := " " + complete(t, script, words...) + " "
@@ -92,7 +92,7 @@ func TestManualPages(t *testing.T) {
 	if got := finished(t, invoke(t, "man", dir)); got != (result{}) {
 		t.Fatalf("%+v", got)
 	}
-	root := command.Tree((&berth{}).app())
+	root := command.Tree((&berth{}).app(nil))
 	for _, n := range append(root.Leaves(), root) {
 		text, err := os.ReadFile(filepath.Join(dir, pageName(&n)+".8"))
 		if err != nil {

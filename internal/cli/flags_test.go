@@ -16,7 +16,7 @@ import (
 func parsed(t *testing.T, cmd *cli.Command, act func(*cli.Context) error, args ...string) error {
 	t.Helper()
 	cmd.Action = act
-	app := (&berth{}).app()
+	app := (&berth{}).app(nil)
 	app.Commands = []*cli.Command{cmd}
 	app.Before = nil
 	return app.Run(append([]string{"berth", cmd.Name}, args...))
@@ -136,7 +136,7 @@ func TestFlagNames(t *testing.T) {
 			check(path+" "+sub.Name, sub)
 		}
 	}
-	for _, cmd := range (&berth{}).app().Commands {
+	for _, cmd := range (&berth{}).app(nil).Commands {
 		check(cmd.Name, cmd)
 	}
 }

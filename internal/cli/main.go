@@ -23,13 +23,14 @@ type berth struct {
 // exit status.
 func Main(args []string) int {
 	b := &berth{}
-	app := b.app()
+	app := b.app(args)
 	addImageVerbs(app, args)
 	return b.finish(app.Run(command.OneSpelling(app, command.FlagsFirst(app, args, flagsLast))))
 }
 
-// app builds the command tree. Verbs of one kind stand together in the help.
-func (b *berth) app() *cli.App {
+// app builds the command tree that args ask for. Verbs of one kind stand together in the
+// help.
+func (b *berth) app(args []string) *cli.App {
 	cli.VersionFlag = &cli.BoolFlag{
 		Name: "version", Aliases: []string{"v", "V"},
 		Usage: "print the version, of the OCI runtime spec too", DisableDefaultText: true,
@@ -54,13 +55,17 @@ func (b *berth) app() *cli.App {
 		Compiled:                  time.Unix(0, 0), // else cli stats the executable
 		Flags:                     globalFlags(),
 		Before:                    b.setUp,
-		Commands:                  b.commands(),
 		Action:                    rootAction,
 		OnUsageError:              usageError,
 		ExitErrHandler:            func(*cli.Context, error) {}, // finish does it
 		DisableSliceFlagSeparator: true,                         // --env A=1,2 is one variable
 		HideHelpCommand:           false,
 	}
+	called := ""
+	if i := command.Name(app, args); i < len(args) {
+		called = args[i]
+	}
+	app.Commands = b.commands(called)
 	for _, c := range app.Commands {
 		c.HideHelpCommand = true // a container may be called help
 		c.OnUsageError = usageError
@@ -72,14 +77,48 @@ func (b *berth) app() *cli.App {
 // runc and crun write `update web --memory 1g`.
 var flagsLast = []string{"update", "events", "stats"}
 
-func (b *berth) commands() []*cli.Command {
-	return []*cli.Command{
-		b.create(), b.start(), b.run(), b.exec(), b.kill(), b.delete(),
-		b.state(), b.list(), b.ps(), b.wait(), b.pause(), b.resume(),
-		b.update(), b.events(), b.stats(),
-		b.spec(), b.features(),
-		b.info(), b.validate(), b.mounts(), b.completion(), b.man(),
+// verbs are the commands of the runtime.
+var verbs = []struct {
+	name string
+	make func(*berth) *cli.Command
+}{
+	{"create", (*berth).create},
+	{"start", (*berth).start},
+	{"run", (*berth).run},
+	{"exec", (*berth).exec},
+	{"kill", (*berth).kill},
+	{"delete", (*berth).delete},
+	{"state", (*berth).state},
+	{"list", (*berth).list},
+	{"ps", (*berth).ps},
+	{"wait", (*berth).wait},
+	{"pause", (*berth).pause},
+	{"resume", (*berth).resume},
+	{"update", (*berth).update},
+	{"events", (*berth).events},
+	{"stats", (*berth).stats},
+	{"spec", (*berth).spec},
+	{"features", (*berth).features},
+	{"info", (*berth).info},
+	{"validate", (*berth).validate},
+	{"mounts", (*berth).mounts},
+	{"completion", (*berth).completion},
+	{"man", (*berth).man},
+}
+
+// commands are all verbs, or only the one that is called: the flags of the others are a
+// tenth of the memory that a verb touches. Completion and manual are about all of them.
+func (b *berth) commands(called string) []*cli.Command {
+	all := make([]*cli.Command, 0, len(verbs))
+	for _, v := range verbs {
+		if v.name == called && called != "completion" && called != "man" {
+			return append(all, v.make(b))
+		}
 	}
+	for _, v := range verbs {
+		all = append(all, v.make(b))
+	}
+	return all
 }
 
 // rootAction is what runs when no command has the name.

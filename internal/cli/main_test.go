@@ -163,7 +163,7 @@ func TestHelp(t *testing.T) {
 	if none := finished(t, invoke(t)); none != app {
 		t.Errorf("without arguments: %+v", none)
 	}
-	for _, cmd := range (&berth{}).commands() {
+	for _, cmd := range (&berth{}).commands("") {
 		if cmd.Hidden {
 			continue
 		}

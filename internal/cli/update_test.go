@@ -68,7 +68,7 @@ func TestFlagsFirst(t *testing.T) {
 	} {
 		args := append([]string{"berth"}, strings.Fields(in)...)
 		before := slices.Clone(args)
-		got := command.FlagsFirst((&berth{}).app(), args, flagsLast)
+		got := command.FlagsFirst((&berth{}).app(nil), args, flagsLast)
 		if strings.Join(got[1:], " ") != want || !slices.Equal(args, before) {
 			t.Errorf("%s:\n got %q\nwant %q", in, got, want)
 		}
