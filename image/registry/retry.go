@@ -70,13 +70,14 @@ func retryError(err error) bool {
 	var verify *tls.CertificateVerificationError
 	var dns *net.DNSError
 	var cured *hinted
+	var alert tls.AlertError
 	switch {
 	case errors.Is(err, errSilent):
 		return true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, errPlainHTTP), errors.Is(err, errRedirect), errors.Is(err, errBadAnswer):
 		return false
-	case errors.As(err, &cured):
+	case errors.As(err, &cured), errors.As(err, &alert):
 		return false
 	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &name), errors.As(err, &verify):
 		return false
