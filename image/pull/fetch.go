@@ -62,6 +62,16 @@ func (l *oneLayer) ingest(ctx context.Context) (*store.Ingest, error) {
 	return in, err
 }
 
+// fetchError is an error of the transfer; it names the blob, and what read from it
+// need not say it again.
+type fetchError struct {
+	d   image.Descriptor
+	err error
+}
+
+func (e *fetchError) Error() string { return "fetch " + e.d.Digest.String() + ": " + e.err.Error() }
+func (e *fetchError) Unwrap() error { return e.err }
+
 // errDigest says that the content of a blob is not what its digest says.
 type errDigest struct{ want, got fmt.Stringer }
 
@@ -116,6 +126,10 @@ func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Rea
 		cancel(err)
 	}
 	<-fetched
+	var transfer *fetchError
+	if errors.As(err, &transfer) {
+		err = transfer
+	}
 	var wrong *errDigest
 	switch {
 	case errors.As(err, &wrong):
@@ -169,7 +183,7 @@ func (l *oneLayer) write(in *store.Ingest, r io.ReadCloser, from, to int64) erro
 		n, err := r.Read(*block)
 		if n > 0 {
 			if int64(n) > to-from {
-				return fmt.Errorf("fetch %s: the source sends more than the %d bytes that were announced", l.d.Digest, l.d.Size)
+				return &fetchError{l.d, fmt.Errorf("the source sends more than the %d bytes that were announced", l.d.Size)}
 			}
 			if _, err := in.WriteAt((*block)[:n], from); err != nil {
 				return err
@@ -179,13 +193,13 @@ func (l *oneLayer) write(in *store.Ingest, r io.ReadCloser, from, to int64) erro
 			l.set.p.fetched.Add(int64(n))
 		}
 		if err == io.EOF && from < to {
-			return fmt.Errorf("fetch %s: the source ends after %d of %d bytes", l.d.Digest, from, l.d.Size)
+			return &fetchError{l.d, fmt.Errorf("the source ends after %d of %d bytes", from, l.d.Size)}
 		}
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("fetch %s: %w", l.d.Digest, err)
+			return &fetchError{l.d, err}
 		}
 	}
 }
@@ -227,7 +241,7 @@ func (l *oneLayer) fetchRanges(ctx context.Context, in *store.Ingest) error {
 				}
 				if err != nil {
 					if errors.Is(err, image.ErrNoRange) {
-						err = fmt.Errorf("fetch %s: the source has ranges now and then only", l.d.Digest)
+						err = &fetchError{l.d, errors.New("the source has ranges now and then only")}
 					}
 					cancel(err)
 					return

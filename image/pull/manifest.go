@@ -118,8 +118,11 @@ func (p *puller) small(d image.Descriptor) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", d.Digest, err)
 	}
-	if int64(len(raw)) != d.Size {
-		return nil, fmt.Errorf("blob %s: the source sends %d bytes, or more, %d were announced", d.Digest, len(raw), d.Size)
+	if int64(len(raw)) > d.Size {
+		return nil, fmt.Errorf("fetch %s: the source sends more than the %d bytes that were announced", d.Digest, d.Size)
+	}
+	if int64(len(raw)) < d.Size {
+		return nil, fmt.Errorf("fetch %s: the source ends after %d of %d bytes", d.Digest, len(raw), d.Size)
 	}
 	if got := d.Digest.Algorithm().FromBytes(raw); got != d.Digest {
 		return nil, fmt.Errorf("blob %s: its content has the digest %s", d.Digest, got)
