@@ -55,6 +55,7 @@ func (rt *Runtime) Validate(o ValidateOptions) ([]specconv.Finding, error) {
 	}
 	list = append(list, checkNamespaces(cfg)...)
 	list = append(list, checkMaps(cfg)...)
+	list = append(list, checkPrograms(cfg, doc)...)
 	for _, check := range []func(*configs.Config) error{checkSeccomp, checkCgroup} {
 		if err := check(cfg); err != nil {
 			list = append(list, refusedByHost(err, doc))

@@ -15,6 +15,8 @@ type Kind string
 const (
 	// Invalid is what the runtime specification forbids.
 	Invalid Kind = "invalid"
+	// Missing is what is not there: a mount source, a program, a hook.
+	Missing Kind = "missing"
 	// Unsupported is what this host, or this berth on it, cannot do.
 	Unsupported Kind = "unsupported"
 	// Ignored is what would be left out with a warning, and fields nobody knows.
@@ -52,13 +54,16 @@ func Check(doc *Document, opts Options) (*configs.Config, []Finding) {
 	return c.cfg, list
 }
 
-// NewFinding turns a fault into a finding: one with an errno of the kernel in it, a
-// file that is missing for example, is the host's.
+// NewFinding turns a fault into a finding: one with an errno of the kernel in it is
+// the host's, or about a file that is missing.
 func NewFinding(err error) Finding {
 	f := Finding{Invalid, PathIn(err.Error()), err.Error()}
 	var lack *Lack
 	var errno syscall.Errno
-	if errors.As(err, &lack) || errors.As(err, &errno) {
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		f.Kind = Missing
+	case errors.As(err, &lack) || errors.As(err, &errno):
 		f.Kind = Unsupported
 	}
 	return f

@@ -15,9 +15,10 @@ func (b *berth) validate() *cli.Command {
 	return &cli.Command{
 		Name:  "validate",
 		Usage: "say what is wrong with a bundle, without making anything",
-		Description: "Lists everything at once: what the runtime specification forbids (invalid), what\n" +
-			"this host cannot do (unsupported), and what would be left out (ignored). The exit\n" +
-			"status is 1 when a container would be refused.\n\n" +
+		Description: "Lists everything at once: what the runtime specification forbids (invalid), what is\n" +
+			"not there (missing), what this host cannot do (unsupported), and what would be\n" +
+			"left out (ignored). Each line names the field of config.json. The exit status is 1\n" +
+			"when a container would be refused.\n\n" +
 			"   berth validate --bundle /bundles/web\n" +
 			"   berth validate --config config.json --format json",
 		Flags: []cli.Flag{
@@ -69,7 +70,7 @@ func printFindings(c *cli.Context, format string, list []specconv.Finding) error
 		return command.PrintJSON(c.App.Writer, out, "  ")
 	}
 	var b bytes.Buffer
-	for _, kind := range []specconv.Kind{specconv.Invalid, specconv.Unsupported, specconv.Ignored} {
+	for _, kind := range []specconv.Kind{specconv.Invalid, specconv.Missing, specconv.Unsupported, specconv.Ignored} {
 		for _, f := range list {
 			if f.Kind == kind {
 				fmt.Fprintf(&b, "%s: %s\n", f.Kind, f.Message)

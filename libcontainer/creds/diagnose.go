@@ -3,8 +3,6 @@ package creds
 import (
 	"strconv"
 	"syscall"
-
-	"berth/internal/linux"
 )
 
 // maxNesting is how many "#!" interpreters may be scripts themselves: the kernel
@@ -15,15 +13,15 @@ const maxNesting = 4
 // of it may fail, as part of a sentence, or "" when nothing is amiss. It is a
 // guess, as binfmt_misc may know better: use it only when execve did fail. It has
 // to be made before, while there is no seccomp filter that forbids open.
-func Diagnose(path string) string { return diagnose(path, 0) }
+func Diagnose(path string) string { return view{root: here}.diagnose(path, 0) }
 
-func diagnose(path string, depth int) string {
-	fd := openRegular(path)
+func (v view) diagnose(path string, depth int) string {
+	fd := v.openRegular(path)
 	if fd < 0 {
 		return ""
 	}
 	defer closeFd(fd)
-	if noexec(path) {
+	if v.root == here && noexec(path) {
 		return quote(path) + " lies on a file system mounted noexec"
 	}
 	f := inspect(func(off int64, p []byte) int {
@@ -38,12 +36,12 @@ func diagnose(path string, depth int) string {
 	case f.foreign:
 		return quote(path) + " " + f.fault
 	case f.script:
-		if cause := missingInterpreter(path, f.interp); cause != "" || depth == maxNesting {
+		if cause := v.missingInterpreter(path, f.interp); cause != "" || depth == maxNesting {
 			return cause
 		}
-		return diagnose(f.interp, depth+1)
+		return v.diagnose(f.interp, depth+1)
 	default:
-		if cause := unusable("dynamic loader "+quote(f.interp)+" of "+quote(path), f.interp); cause != "" {
+		if cause := v.unusable("dynamic loader "+quote(f.interp)+" of "+quote(path), f.interp); cause != "" {
 			return cause
 		}
 	}
@@ -55,21 +53,20 @@ func diagnose(path string, depth int) string {
 
 // openRegular opens a regular file for reading; -1 when it is none or cannot be
 // read. Opening anything else may block or act on a device.
-func openRegular(path string) int {
-	var st syscall.Stat_t
-	err := linux.Fstatat(linux.AT_FDCWD, path, &st, 0)
+func (v view) openRegular(path string) int {
+	st, err := v.stat(path)
 	if err != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {
 		return -1
 	}
-	fd, err := linux.Openat(linux.AT_FDCWD, path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	fd, err := v.open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY)
 	if err != nil {
 		return -1
 	}
 	return fd
 }
 
-func missingInterpreter(path, interp string) string {
-	cause := unusable("interpreter "+quote(interp)+" of "+quote(path), interp)
+func (v view) missingInterpreter(path, interp string) string {
+	cause := v.unusable("interpreter "+quote(interp)+" of "+quote(path), interp)
 	if cause != "" && interp[len(interp)-1] == '\r' {
 		return `the "#!" line of ` + quote(path) + " ends in a carriage return: convert the script's line ends to LF"
 	}
@@ -77,17 +74,18 @@ func missingInterpreter(path, interp string) string {
 }
 
 // unusable says why path cannot be executed, "" when it can.
-func unusable(what, path string) string {
-	var st syscall.Stat_t
-	err := linux.Fstatat(linux.AT_FDCWD, path, &st, 0)
+func (v view) unusable(what, path string) string {
+	st, err := v.stat(path)
 	switch {
+	case err != nil && v.hidden(path):
+		return ""
 	case err == syscall.ENOENT || err == syscall.ENOTDIR:
 		return what + " does not exist"
 	case err != nil:
 		return what + " cannot be reached"
 	case st.Mode&syscall.S_IFMT != syscall.S_IFREG:
 		return what + " is not a regular file"
-	case linux.Eaccess(linux.AT_FDCWD, path, accessX) != nil:
+	case !v.mayExecute(path, &st):
 		return what + " is not executable"
 	}
 	return ""

@@ -42,7 +42,7 @@ func TestValidate(t *testing.T) {
 		got[f.Path] = f.Kind
 	}
 	for path, kind := range map[string]string{
-		"process.cwd": "invalid", "process.args": "invalid", "mounts[6]": "unsupported",
+		"process.cwd": "invalid", "process.args": "invalid", "mounts[6]": "missing",
 		"process.user.username": "ignored", "typo": "ignored",
 	} {
 		Equal(x, path, got[path], kind)
@@ -80,6 +80,60 @@ func TestValidateHost(t *testing.T) {
 			x.Errorf("%v: no %s", r, want)
 		}
 	}
+}
+
+// Programs and hooks are looked for where they will be, and what comes with a mount
+// is not missed.
+func TestValidatePrograms(t *testing.T) {
+	x := New(t, Berth)
+	b := x.Bundle()
+	for name, content := range map[string]string{
+		"bin/crlf": "#!/bin/sh\r\n", "bin/lost": "#!/bin/nothing\n", "bin/loader": elfWithLoader("/lib/ld-nowhere.so.1"),
+		"bin/fine": "#!/bin/sh\n", "opt": "",
+	} {
+		x.WriteFile(b.Path(name), content, 0o755)
+	}
+	x.WriteFile(b.Path("bin/data"), "data", 0o644)
+	foreign(x, b.Path("bin/arm"))
+	x.Must(os.Symlink("/mnt/tools", b.Path("tools")))
+	x.Must(os.Symlink("/../../../../bin", b.Path("up")))
+	for name, want := range map[string]string{
+		"/bin/none":      `missing: process.args[0]: "/bin/none": no such file or directory`,
+		"none":           `missing: process.args[0]: "none": executable file not found in $PATH`,
+		"/bin/data":      `unsupported: process.args[0]: "/bin/data": not executable (mode 0644)`,
+		"/bin":           `unsupported: process.args[0]: "/bin": is a directory`,
+		"/bin/crlf":      `unsupported: process.args[0]: the "#!" line of "/bin/crlf" ends in a carriage return: convert the script's line ends to LF`,
+		"/bin/lost":      `unsupported: process.args[0]: interpreter "/bin/nothing" of "/bin/lost" does not exist`,
+		"/bin/loader":    `unsupported: process.args[0]: dynamic loader "/lib/ld-nowhere.so.1" of "/bin/loader" does not exist`,
+		"/bin/fine":      "valid",
+		"bin/fine":       "valid", // from the working directory
+		"fine":           "valid",
+		"/up/fine":       "valid",
+		"/opt/x":         `missing: process.args[0]: "/opt/x": not a directory`,
+		"/mnt/a/program": "valid", // it may be in what is mounted there
+		"/tools/program": "valid",
+	} {
+		b.Save(Args(name), Mounted("/mnt", "none", "/usr", "bind"))
+		r := x.Do("validate", "--bundle", b.Dir)
+		Equal(x, name, strings.TrimSpace(r.Stdout), want)
+		Equal(x, name+": valid", r.Code == 0, want == "valid")
+	}
+	b.Save(Args("/bin/arm"))
+	r := x.Do("validate", "--bundle", b.Dir)
+	x.Contains("stdout", r.Stdout, `unsupported: process.args[0]: "/bin/arm" is an executable for `)
+
+	b.Save(Args("fine"), func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{
+			CreateRuntime:  []specs.Hook{{Path: "/bin/sh"}, {Path: "/no/hook"}},
+			StartContainer: []specs.Hook{{Path: "/bin/fine"}, {Path: "/bin/lost"}},
+			Poststop:       []specs.Hook{{Path: "/etc/passwd"}},
+		}
+	})
+	Equal(x, "hooks", x.Do("validate", "--bundle", b.Dir).Stdout, `missing: hooks.createRuntime[1].path: "/no/hook": no such file or directory
+unsupported: hooks.poststop[0].path: "/etc/passwd": not executable (mode 0644)
+unsupported: hooks.startContainer[1].path: interpreter "/bin/nothing" of "/bin/lost" does not exist
+`)
+	x.NothingLeft()
 }
 
 func TestStrict(t *testing.T) {
