@@ -3,6 +3,7 @@ package launch
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"berth/libcontainer/configs"
 	"berth/nsenter"
@@ -89,7 +90,7 @@ func (j *joins) open(ns configs.Namespace, name string, userns *unix.Stat_t) err
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("stat %s namespace %s: %w", name, ns.Path, err)
 	}
-	if unix.Stat("/proc/thread-self/ns/"+name, &own) == nil && own.Ino == st.Ino && own.Dev == st.Dev {
+	if unix.Stat(ownNamespaces+name, &own) == nil && own.Ino == st.Ino && own.Dev == st.Dev {
 		return nil
 	}
 	join := nsenter.Join{FD: fd, Flags: ns.Type, Name: ns.Path}
@@ -137,7 +138,7 @@ func targetJoins(t *Target) (*joins, error) {
 			}
 			return nil, fmt.Errorf("%s namespace of process %d: %w", k.name, pid, err)
 		}
-		if unix.Stat("/proc/thread-self/ns/"+k.name, &own) == nil && own.Ino == theirs.Ino {
+		if unix.Stat(ownNamespaces+k.name, &own) == nil && own.Ino == theirs.Ino {
 			continue
 		}
 		flags |= k.flag
@@ -156,6 +157,11 @@ func targetJoins(t *Target) (*joins, error) {
 	return &joins{host: []nsenter.Join{join}, pid: flags&(unix.CLONE_NEWPID|unix.CLONE_NEWTIME) != 0}, nil
 }
 
+// ownNamespaces is where the caller's are. All threads of the parent have the same, and
+// not by way of thread-self: whoever reaps a process of which another thread than the
+// first was looked at there searches the kernel's cache of names for 3 ms.
+const ownNamespaces = "/proc/self/ns/"
+
 // setnsTakesPidfd tells whether setns(2) takes a pidfd, since v5.8. A probe would
 // have to enter something to tell, so the kernel's version decides.
 func setnsTakesPidfd() bool {
@@ -163,8 +169,18 @@ func setnsTakesPidfd() bool {
 	if unix.Uname(&u) != nil {
 		return false
 	}
-	major, minor := 0, 0
-	// A release that does not parse leaves zeros: the old way works everywhere.
-	_, _ = fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	major, rest := leadingNumber(unix.ByteSliceToString(u.Release[:]))
+	minor, _ := leadingNumber(strings.TrimPrefix(rest, "."))
 	return major > 5 || major == 5 && minor >= 8
+}
+
+// leadingNumber splits text behind its decimal digits; 0 without any: the old way
+// works everywhere.
+func leadingNumber(text string) (int, string) {
+	rest := strings.TrimLeft(text, "0123456789")
+	n, err := strconv.Atoi(text[:len(text)-len(rest)])
+	if err != nil {
+		return 0, rest
+	}
+	return n, rest
 }
