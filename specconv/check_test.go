@@ -104,7 +104,7 @@ func TestCheck(t *testing.T) {
 		got[f.Path] = f.Kind
 	}
 	for path, kind := range map[string]Kind{
-		"process.cwd": Invalid, "mounts[0]": Unsupported, "process.selinuxLabel": Unsupported, "typo": Ignored, "process.user.username": Ignored,
+		"process.cwd": Invalid, "mounts[0]": Missing, "process.selinuxLabel": Unsupported, "typo": Ignored, "process.user.username": Ignored,
 	} {
 		if got[path] != kind {
 			t.Errorf("%s is %q", path, got[path])

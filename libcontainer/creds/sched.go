@@ -2,6 +2,7 @@ package creds
 
 import (
 	"strconv"
+	"syscall"
 
 	"berth/internal/linux"
 	"berth/libcontainer/wire"
@@ -17,7 +18,7 @@ func Scheduling(p *wire.Process) error {
 	}
 	if p.IOPriority != nil {
 		if err := linux.IoprioSet(*p.IOPriority); err != nil {
-			return linux.Wrap("set io priority "+strconv.Itoa(*p.IOPriority), err)
+			return linux.Wrap(privileged("set "+ioPriority(*p.IOPriority), err), err)
 		}
 	}
 	if p.Personality != nil {
@@ -27,7 +28,7 @@ func Scheduling(p *wire.Process) error {
 	}
 	if m := p.MemoryPolicy; m != nil {
 		if err := linux.SetMempolicy(m.Mode, m.Nodes); err != nil {
-			return linux.Wrap("set memory policy 0x"+strconv.FormatUint(uint64(uint32(m.Mode)), 16), err)
+			return linux.Wrap("set memory policy "+memoryMode(m.Mode)+" of nodes "+nodeList(m.Nodes), err)
 		}
 	}
 	return nil
@@ -59,5 +60,76 @@ func setScheduler(s *wire.Scheduler) error {
 		Policy: s.Policy, Flags: s.Flags, Nice: s.Nice, Priority: s.Priority,
 		Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period,
 	})
-	return linux.Wrap("set scheduler policy "+strconv.Itoa(int(s.Policy)), err)
+	op := "set scheduler " + policyName(s.Policy)
+	if s.Nice != 0 {
+		op += " with nice " + strconv.Itoa(int(s.Nice))
+	}
+	if err == syscall.EBUSY {
+		op += ": the CPUs have no such time left for deadlines"
+	}
+	return linux.Wrap(privileged(op, err), err)
+}
+
+// privileged explains EPERM: what a thread may do to itself without the capability
+// is to lower its claims (sched(7), ioprio_set(2)).
+func privileged(op string, err error) string {
+	if err == syscall.EPERM {
+		op += ": needs CAP_SYS_NICE on the host"
+	}
+	return op
+}
+
+// policyName is the name as in config.json.
+func policyName(policy uint32) string {
+	switch policy {
+	case 0:
+		return "SCHED_OTHER"
+	case 1:
+		return "SCHED_FIFO"
+	case 2:
+		return "SCHED_RR"
+	case 3:
+		return "SCHED_BATCH"
+	case 5:
+		return "SCHED_IDLE"
+	case 6:
+		return "SCHED_DEADLINE"
+	}
+	return "policy " + strconv.Itoa(int(policy))
+}
+
+// ioPriority takes the number of ioprio_set(2) apart.
+func ioPriority(n int) string {
+	names := [...]string{"no class", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"}
+	return "io priority " + names[n>>13&3] + " " + strconv.Itoa(n&0x1fff)
+}
+
+// memoryMode is the name as in config.json, without the flags of the upper bits.
+func memoryMode(mode int) string {
+	names := [...]string{
+		"MPOL_DEFAULT", "MPOL_PREFERRED", "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL", "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE",
+	}
+	const flags = 7 << 13 // MPOL_MODE_FLAGS, linux/mempolicy.h
+	if n := mode &^ flags; n >= 0 && n < len(names) {
+		return names[n]
+	}
+	return strconv.Itoa(mode)
+}
+
+// nodeList lists the bits that are set.
+func nodeList(mask []byte) string {
+	text := ""
+	for i := range 8 * len(mask) {
+		if mask[i/8]>>(i%8)&1 == 0 {
+			continue
+		}
+		if text != "" {
+			text += ","
+		}
+		text += strconv.Itoa(i)
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
 }

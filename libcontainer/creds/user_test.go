@@ -156,7 +156,7 @@ func TestSchedulingRefusals(t *testing.T) {
 	needRoot(t)
 	p := process(busybox(t), "true")
 	p.Scheduler = &wire.Scheduler{Policy: 1, Priority: 1000}
-	child(t, "become", request{Process: p}, 0).mustFail(t, "set scheduler policy 1: invalid argument")
+	child(t, "become", request{Process: p}, 0).mustFail(t, "set scheduler SCHED_FIFO: invalid argument")
 	prio := 7 << 13
 	p.Scheduler, p.IOPriority = nil, &prio
 	child(t, "become", request{Process: p}, 0).mustFail(t, "set io priority 57344: invalid argument")

@@ -33,7 +33,7 @@ func cpuAffinity(initial, final string) Edit {
 // The first process has no part in execCPUAffinity, an exec runs where final says:
 // by the container's config, or by its own.
 func TestExecCPUAffinity(t *testing.T) {
-	x := New(t, Root, Berth)
+	x := New(t, Berth)
 	cpu := firstCPU(x)
 	free := x.Report(cpuAffinity(cpu, cpu)).Status["Cpus_allowed_list"]
 	c := x.Up(cpuAffinity(cpu, cpu))
@@ -78,6 +78,59 @@ func TestExecPersonality(t *testing.T) {
 	Equal(x, "personality of exec", c.Report().Personality, want)
 	if c.Bundle.Spec.Linux.MemoryPolicy != nil {
 		x.Contains("numa_maps of exec", c.ExecOK("/bin/cat", "/proc/self/numa_maps"), "interleave:0")
+	}
+}
+
+// An ordinary user may lower what he claims of CPUs and disks, never raise it; the
+// refusal says what it takes. Memory policies are free for all.
+func TestSchedulingOfUser(t *testing.T) {
+	x := New(t, Berth, AsUser, UserNS)
+	const cure = "needs CAP_SYS_NICE on the host"
+	for name, c := range map[string]struct {
+		edit Edit
+		want string
+	}{
+		"fifo":     {scheduled(specs.Scheduler{Policy: specs.SchedFIFO, Priority: 3}), "set scheduler SCHED_FIFO: " + cure},
+		"nice":     {scheduled(specs.Scheduler{Policy: specs.SchedOther, Nice: -5}), "set scheduler SCHED_OTHER with nice -5: " + cure},
+		"deadline": {scheduled(specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 1 << 20, Deadline: 1 << 24, Period: 1 << 24}), "set scheduler SCHED_DEADLINE: " + cure},
+		"disk": {func(s *specs.Spec) {
+			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_RT, Priority: 2}
+		}, "set io priority IOPRIO_CLASS_RT 2: " + cure},
+	} {
+		x.Sub(name, func(y *Test) {
+			r := y.Foreground(y.Bundle(c.edit))
+			y.Refused(r, 1, c.want+": operation not permitted")
+			y.Contains("hint", hintIn(r), "run it as root")
+			y.NothingLeft()
+		}, AsUser)
+	}
+	r := x.Report(scheduled(specs.Scheduler{Policy: specs.SchedBatch, Nice: 19}), func(s *specs.Spec) {
+		s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_IDLE}
+		if _, err := os.Stat("/proc/self/numa_maps"); err == nil {
+			s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "0"}
+		}
+	})
+	Equal(x, "policy", r.Policy, 3)
+	Equal(x, "nice", r.Nice, 19)
+	Equal(x, "io priority", r.IOPrio>>13, 3)
+}
+
+func scheduled(scheduler specs.Scheduler) Edit {
+	return func(s *specs.Spec) { s.Process.Scheduler = &scheduler }
+}
+
+// A memory policy that the kernel cannot carry out is refused by name.
+func TestMemoryPolicyRefused(t *testing.T) {
+	x := New(t, Berth, Kernel("NUMA", func() bool { _, err := os.Stat("/proc/self/numa_maps"); return err == nil }))
+	for nodes, want := range map[string]string{
+		"63": "set memory policy MPOL_BIND of nodes 63: invalid argument",
+		"x":  `linux.memoryPolicy.nodes: "x" is not a list`,
+	} {
+		r := x.Foreground(x.Bundle(func(s *specs.Spec) {
+			s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: nodes}
+		}))
+		x.Refused(r, 1, want)
+		x.NothingLeft()
 	}
 }
 
