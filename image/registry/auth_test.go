@@ -374,3 +374,31 @@ func write(t *testing.T, path, text string) {
 func authConfig(user, password string) authn.AuthConfig {
 	return authn.AuthConfig{Username: user, Password: password}
 }
+
+// What is switched off for one registry is not switched off for the host that it
+// redirects to.
+func TestTrustIsPerHost(t *testing.T) {
+	r, other := start(t, testregistry.Options{TLS: &tls.Config{}}), start(t, testregistry.Options{TLS: &tls.Config{}})
+	_, layer := someImage(r, "team/app", "v1", noise(10))
+	someImage(other, "team/app", "v1", noise(10))
+	c := client(t, registry.Options{Insecure: true})
+	name := ref(t, r.Ref("team/app", "v1"))
+	if _, err := readBlob(t, c, name, layer, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.Inject(testregistry.Fault{Path: "/blobs/", Redirect: "https://" + other.Host() + "+"})
+	_, err := readBlob(t, c, name, layer, 0)
+	if err == nil || !strings.Contains(err.Error(), "certificate") || len(other.Requests()) != 0 {
+		t.Errorf("%d requests, error %v", len(other.Requests()), err)
+	}
+}
+
+// A certificate that is wrong is no reason to go on without one.
+func TestNoFallbackToHTTP(t *testing.T) {
+	r := start(t, testregistry.Options{TLS: &tls.Config{}})
+	_, _, err := client(t, registry.Options{}).Resolve(context.Background(), ref(t, r.Ref("team/app", "v1")))
+	var hint interface{ Hint() string }
+	if err == nil || !strings.Contains(err.Error(), "certificate") || !errors.As(err, &hint) || hint.Hint() == "" {
+		t.Errorf("error %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -17,7 +18,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	sessions map[endpointKey]*session
-	// down are hosts that did not answer; they are asked last.
+	// down are hosts that did not answer.
 	down map[string]bool
 }
 
@@ -63,7 +64,7 @@ func (c *Client) each(ctx context.Context, ref image.Reference, byDigest bool, d
 	if err != nil {
 		return err
 	}
-	list = c.downLast(list)
+	list = c.answering(list)
 	for i, ep := range list {
 		err = do(c.session(ep))
 		if err == nil || ctx.Err() != nil {
@@ -95,24 +96,10 @@ func (c *Client) setDown(host string) {
 	c.down[host] = true
 }
 
-func (c *Client) downLast(list []endpoint) []endpoint {
-	if len(list) < 2 {
-		return list
-	}
+// answering leaves out the mirrors that did not answer before: each would cost the
+// time of finding that out again. The registry itself stays.
+func (c *Client) answering(list []endpoint) []endpoint {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var up, down []endpoint
-	for _, ep := range list {
-		// The registry itself stays the last of those that are up, because its
-		// error is the one to report.
-		if c.down[ep.host] && ep.mirror {
-			down = append(down, ep)
-			continue
-		}
-		up = append(up, ep)
-	}
-	if len(up) == 1 && c.down[up[0].host] {
-		return append(down, up...)
-	}
-	return append(up[:len(up)-1:len(up)-1], append(down, up[len(up)-1])...)
+	return slices.DeleteFunc(list, func(ep endpoint) bool { return ep.mirror && c.down[ep.host] })
 }
