@@ -66,7 +66,7 @@ func (b *builder) apply(ctx context.Context, l *buildLayer) error {
 	if err := layer.Inherit(ctx, dir, result.Implied, below); err != nil {
 		return err
 	}
-	w.Meta = store.LayerMeta{DiffID: l.diffID, Entries: result.Entries, Size: result.Bytes, Format: b.format(), Implied: result.Implied}
+	w.Meta.DiffID, w.Meta.Entries, w.Meta.Size, w.Meta.Format = l.diffID, result.Entries, result.Bytes, b.format()
 	return w.Commit()
 }
 

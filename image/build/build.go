@@ -35,6 +35,8 @@ type builder struct {
 	steps      atomic.Int64
 	cached     atomic.Int64
 	sources    contexts
+	exports    exports
+	imported   []imported
 }
 
 // Build builds for all platforms and gives the result its names.
@@ -91,6 +93,7 @@ func (b *builder) platformImage(ctx context.Context) (built Built, err error) {
 	if err != nil {
 		return built, err
 	}
+	b.importCaches(ctx)
 	// The first failure ends the other stages.
 	stages, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

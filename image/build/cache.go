@@ -25,7 +25,12 @@ type record struct {
 // recall looks a step up. What it finds is complete: its directory or its blob is in
 // the store.
 func (b *builder) recall(parent *buildLayer, key string) *buildLayer {
+	var origin *CacheSource
 	r, ok := b.readRecord(key)
+	if !ok {
+		r, origin = b.recallImported(key)
+		ok = r != nil
+	}
 	if !ok || (parent != nil && !parent.isSettled()) {
 		return nil
 	}
@@ -38,12 +43,14 @@ func (b *builder) recall(parent *buildLayer, key string) *buildLayer {
 		// to those.
 		return nil
 	}
-	if _, ok := b.o.Store.Layer(r.Chain); !ok && (r.Blob == nil || !b.o.Store.Has(r.Blob.Digest)) {
+	if _, ok := b.o.Store.Layer(r.Chain); !ok && origin == nil && (r.Blob == nil || !b.o.Store.Has(r.Blob.Digest)) {
 		return nil
 	}
 	l := b.known(parent, r.Chain, r.DiffID, r.Blob, r.Created)
-	l.record = r
-	b.touched(key)
+	l.record, l.origin = r, origin
+	if origin == nil {
+		b.touched(key)
+	}
 	return l
 }
 
@@ -92,6 +99,11 @@ func (b *builder) remember(l *buildLayer) error {
 
 // recallSum is the checksum of files of a stage that an earlier build has read.
 func (b *builder) recallSum(key string) (digest.Digest, bool) {
+	for i := range b.imported {
+		if d, ok := b.imported[i].doc.Sums[key]; ok && image.CheckDigest(d) == nil {
+			return d, true
+		}
+	}
 	r, err := b.o.Store.Record(key)
 	if err != nil {
 		return "", false

@@ -71,8 +71,10 @@ func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 		return built, err
 	}
 	manifest.Config = built.Config
-	built.Manifest, err = b.writeJSON(ocispec.MediaTypeImageManifest, manifest)
-	return built, err
+	if built.Manifest, err = b.writeJSON(ocispec.MediaTypeImageManifest, manifest); err != nil {
+		return built, err
+	}
+	return built, b.exportCache(ctx, s, &built)
 }
 
 // plainDescriptor leaves out what another image's manifest said about a layer.
@@ -153,6 +155,3 @@ func (o *Options) publish(r *Result) error {
 	}
 	return nil
 }
-
-// squash is written in squash.go.
-func (b *builder) squash(context.Context, *state) error { return fmt.Errorf("not yet") }

@@ -35,6 +35,8 @@ type buildLayer struct {
 	chain   digest.Digest
 	// record is what the cache knows of it; nil for layers of images.
 	record *record
+	// origin is the cache from elsewhere that has the blob.
+	origin *CacheSource
 
 	mu sync.Mutex
 	// dir is a handle of the unpacked layer, opened when it is first needed.
@@ -238,6 +240,9 @@ func (l *buildLayer) packed(ctx context.Context) (image.Descriptor, error) {
 	l.mu.Lock()
 	blob := l.blob
 	l.mu.Unlock()
+	if err := l.fetch(ctx); err != nil {
+		return image.Descriptor{}, err
+	}
 	if blob != nil && l.b.o.Store.Has(blob.Digest) {
 		return *blob, nil
 	}
@@ -254,6 +259,9 @@ func (l *buildLayer) packed(ctx context.Context) (image.Descriptor, error) {
 
 // unpack makes the directory of a layer of which only the blob is in the store.
 func (l *buildLayer) unpack(ctx context.Context) (string, error) {
+	if err := l.fetch(ctx); err != nil {
+		return "", err
+	}
 	if l.blob == nil || !l.b.o.Store.Has(l.blob.Digest) {
 		return "", fmt.Errorf("layer %s: %w in the store", l.chain, store.ErrNotFound)
 	}

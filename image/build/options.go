@@ -53,6 +53,9 @@ type Options struct {
 	Display *display.Display
 	// UserNS says that the process is root of a user namespace only.
 	UserNS bool
+	// CacheFrom are caches from elsewhere, CacheTo says what Built.Cache holds.
+	CacheFrom []CacheSource
+	CacheTo   CacheMode
 	// Warn gets warnings of one line; nil drops them.
 	Warn func(string)
 	// CacheOnly keeps the result out of the store's names, and its layers unpacked:
@@ -126,6 +129,8 @@ type Built struct {
 	Manifest image.Descriptor
 	Config   image.Descriptor
 	Image    *image.Config
+	// Cache is the manifest of the cache that CacheTo asked for, in the store.
+	Cache *image.Descriptor
 	// Layers are the chain ids, the lowest first.
 	Layers []digest.Digest
 }

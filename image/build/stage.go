@@ -208,7 +208,9 @@ func (r *stageRun) apply(ctx context.Context, c change) error {
 func (r *stageRun) lookup(ctx context.Context, parent *buildLayer, key string) (*buildLayer, error) {
 	if parent != nil && !parent.isSettled() {
 		if _, ok := r.readRecord(key); !ok {
-			return nil, nil
+			if rec, _ := r.recallImported(key); rec == nil {
+				return nil, nil
+			}
 		}
 		if err := parent.wait(ctx); err != nil {
 			return nil, err
@@ -254,5 +256,6 @@ func (r *stageRun) top() *buildLayer {
 func (r *stageRun) push(l *buildLayer, c change) {
 	r.layers = append(r.layers[:len(r.layers):len(r.layers)], l)
 	r.key = c.key
+	r.exports.add(l)
 	r.noteLayer(c.history)
 }

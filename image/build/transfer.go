@@ -155,6 +155,7 @@ func (r *stageRun) sum(ctx context.Context, p *part) (digest.Digest, error) {
 	}
 	if !r.noCache {
 		if d, ok := r.recallSum(key); ok {
+			r.exports.sum(key, d)
 			return d, nil
 		}
 	}
@@ -165,6 +166,7 @@ func (r *stageRun) sum(ctx context.Context, p *part) (digest.Digest, error) {
 	if err != nil {
 		return "", err
 	}
+	r.exports.sum(key, d)
 	r.rememberSum(key, d)
 	return d, nil
 }

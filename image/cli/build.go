@@ -93,7 +93,13 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	o.Contexts = named
 	o.Display = display.New(os.Stderr, f.progress)
 	o.Warn = o.Display.Warn
-	r, err := build.Build(b.ctx, o)
+	caches, stopCaches := b.openCaches(f, o.Warn)
+	defer stopCaches()
+	o.CacheFrom = caches
+	var r build.Result
+	if err = b.lint(o); err == nil {
+		r, err = build.Build(b.ctx, o)
+	}
 	o.Display.Close()
 	if err != nil {
 		showFault(f, src, err)
@@ -148,6 +154,9 @@ func (b *berth) deliver(c *cli.Context, f *buildRequest, o build.Options, r buil
 		if err := b.writeOutput(c, f, o, r, out); err != nil {
 			return fmt.Errorf("output %s: %w", out.kind, err)
 		}
+	}
+	if err := b.writeCaches(f, o, r); err != nil {
+		return err
 	}
 	if o.CacheOnly {
 		return nil

@@ -61,17 +61,17 @@ type buildRequest struct {
 	options build.Options
 	file    string
 	// contexts are NAME=PLACE.
-	contexts            []string
-	outputs             []buildOutput
-	cacheFrom, cacheTo  []string
-	progress            display.Mode
-	quiet               bool
-	plainHTTP           bool
-	iidFile             string
-	metadataFile        string
-	check               bool
-	names               []image.Reference
-	allowedHost, secure bool
+	contexts           []string
+	outputs            []buildOutput
+	cacheFrom, cacheTo []string
+	from, to           []cachePlace
+	progress           display.Mode
+	quiet              bool
+	plainHTTP          bool
+	iidFile            string
+	metadataFile       string
+	check              bool
+	names              []image.Reference
 }
 
 func readBuildFlags(c *cli.Context) (*buildRequest, error) {
@@ -87,7 +87,7 @@ func readBuildFlags(c *cli.Context) (*buildRequest, error) {
 			return nil, err
 		}
 	}
-	return f, nil
+	return f, f.readCaches()
 }
 
 // commas parts values that may be lists.

@@ -58,7 +58,10 @@ func locate(file string, err error, where []parser.Range) error {
 // keeps what was added by others, like a suggestion.
 func innermost(err error, located *parser.LocationError) error {
 	if strings.HasPrefix(err.Error(), "dockerfile parse error on line ") {
-		return located.Unwrap()
+		err = located.Unwrap()
+	}
+	if err.Error() == "no build stage in current context" {
+		return errors.New("an instruction in front of the first FROM: only ARG can stand there")
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -255,6 +256,9 @@ func (p *Plan) link(in []instructions.Stage) error {
 		return nil
 	}
 	target, ok := p.byName[strings.ToLower(p.opts.Target)]
+	if index, err := strconv.Atoi(p.opts.Target); !ok && err == nil && index >= 0 && index < len(p.Stages) {
+		target, ok = p.Stages[index], true
+	}
 	if !ok {
 		return near(fmt.Errorf("%s: no stage %q", p.Name, p.opts.Target), p.opts.Target, p.Names())
 	}

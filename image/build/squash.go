@@ -1,0 +1,56 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"berth/image/build/tree"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// squash makes one layer of those that the build has added to its base.
+func (b *builder) squash(ctx context.Context, s *state) error {
+	own := s.layers[s.baseLayers:]
+	if len(own) == 0 {
+		return nil
+	}
+	dir, err := os.MkdirTemp(b.tmp, "squash-")
+	if err != nil {
+		return err
+	}
+	w := &workspace{dir: dir}
+	defer w.close()
+	if w.upper, err = makeDir(dir + "/upper"); err != nil {
+		return err
+	}
+	to := &tree.Root{FD: int(w.upper.Fd())}
+	for _, l := range own {
+		from, err := l.open(ctx)
+		if err != nil {
+			return err
+		}
+		if err := to.Stack(ctx, &tree.Root{FD: int(from.Fd())}, b.o.UserNS); err != nil {
+			return err
+		}
+	}
+	base := s.layers[:s.baseLayers]
+	var below *buildLayer
+	first := "scratch"
+	if len(base) > 0 {
+		below = base[len(base)-1]
+		first = below.chain.String()
+	}
+	last := own[len(own)-1].chain
+	one := b.made(ctx, below, w, nil, true)
+	if err := one.wait(ctx); err != nil {
+		return err
+	}
+	s.layers = append(base[:len(base):len(base)], one)
+	for i := s.inherited; i < len(s.config.History); i++ {
+		s.config.History[i].EmptyLayer = true
+	}
+	s.config.History = append(s.config.History, ocispec.History{Comment: fmt.Sprintf("merge %s to %s", last, first)})
+	return nil
+}
