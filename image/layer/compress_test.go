@@ -102,7 +102,11 @@ func TestDecompressRefuses(t *testing.T) {
 		"broken gzip":   {0x1f, 0x8b, 9, 0, 0, 0, 0, 0, 0, 0},
 		"broken header": {0x1f, 0x8b, 8},
 	} {
-		if _, err := Decompress("", bytes.NewReader(head)); err == nil {
+		r, err := Decompress("", bytes.NewReader(head))
+		if err == nil {
+			_, err = io.ReadAll(r)
+		}
+		if err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
+	"berth/image/layer/gunzip"
+
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -57,11 +58,7 @@ func Decompress(mediaType string, r io.Reader) (io.ReadCloser, error) {
 	}
 	switch Sniff(head) {
 	case Gzip:
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("read gzip: %w", err)
-		}
-		return z, nil
+		return gunzip.NewReader(in), nil
 	case Zstd:
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
