@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"berth/image"
 	"berth/image/store"
@@ -99,7 +100,19 @@ func pick(s *store.Store, word, platform string) (store.Ref, store.Image, error)
 		return ref, images[0], nil
 	}
 	img, err := s.Image(ref.Descriptor, want)
-	return ref, img, err
+	if err != nil || platform == "" {
+		return ref, img, err
+	}
+	// A manifest alone is taken as it is, but not for what it is not.
+	config, _, err := s.ReadConfig(img.Manifest.Config)
+	if err != nil {
+		return ref, img, err
+	}
+	have := image.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
+	if !image.MatchPlatform(have, want) {
+		return ref, img, fmt.Errorf("image %s: it is for %s, not %s", word, image.FormatPlatform(have), image.FormatPlatform(want))
+	}
+	return ref, img, nil
 }
 
 func inspectImage(s *store.Store, word, platform string) (imageDetails, error) {
