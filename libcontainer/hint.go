@@ -36,6 +36,9 @@ func Hint(err error) string {
 			return k.hint
 		}
 	}
+	if strings.Contains(text, `exec: "`) && strings.HasSuffix(text, `": permission denied`) {
+		return "the file needs an execute bit for the container's user (chmod +x), who must be let into its directories, too"
+	}
 	return ""
 }
 
@@ -49,6 +52,8 @@ var knownCauses = [...]struct{ text, hint string }{
 	{`neither a "#!" line nor`, "a script needs a first line like #!/bin/sh; else run it as 'sh FILE'"},
 	{"executable file not found in $PATH", "it is looked for in PATH of process.env; is the root file system the right one?"},
 	{"cgroup controller ", "'berth info' lists the controllers of this host; take the field from config.json, or mount the controller"},
+	{"without setting console socket", "let config.json say \"terminal\": false, give --console-socket, or use 'berth run', which takes the terminal it is called on"},
+	{"container does not exist", "'berth list' shows the containers there are; --root names another directory of them"},
 	{"needs CAP_SYS_NICE on the host", "run it as root, or leave the priority to what the caller has: a user may lower it only"},
 	{") not allowed", "map ids that /etc/subuid and /etc/subgid give to this user ('berth info' names them), as 'berth spec --rootless --userns auto' does"},
 	{"cannot be set by an ordinary user without a range of group ids", "map a range of /etc/subgid, as 'berth spec --rootless --userns auto' does"},

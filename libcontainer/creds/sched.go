@@ -100,8 +100,11 @@ func policyName(policy uint32) string {
 
 // ioPriority takes the number of ioprio_set(2) apart.
 func ioPriority(n int) string {
-	names := [...]string{"no class", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"}
-	return "io priority " + names[n>>13&3] + " " + strconv.Itoa(n&0x1fff)
+	names := [...]string{"", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"}
+	if class := n >> 13; class > 0 && class < len(names) {
+		return "io priority " + names[class] + " " + strconv.Itoa(n&0x1fff)
+	}
+	return "io priority " + strconv.Itoa(n)
 }
 
 // memoryMode is the name as in config.json, without the flags of the upper bits.

@@ -30,7 +30,7 @@ func TestHintsAndPosixExit(t *testing.T) {
 		"/bin/lost":   {126, "interpreter of the script"},
 		"/bin/plain":  {126, "#!/bin/sh"},
 		"/bin/loader": {126, "another C library"},
-		"/bin/data":   {126, ""},
+		"/bin/data":   {126, "chmod +x"},
 		"/bin":        {126, ""},
 		"/bin/none":   {127, ""},
 		"none":        {127, "PATH of process.env"},
