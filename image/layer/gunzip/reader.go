@@ -216,7 +216,13 @@ func (z *Reader) header() error {
 	if z.pos >= z.end && z.any {
 		return z.inErr // io.EOF: that was all
 	}
-	b, err := z.bytes(10)
+	sum := uint32(0)
+	next := func(n int) ([]byte, error) {
+		b, err := z.bytes(n)
+		sum = crc32.Update(sum, crc32.IEEETable, b)
+		return b, err
+	}
+	b, err := next(10)
 	if err != nil {
 		return err
 	}
@@ -226,19 +232,19 @@ func (z *Reader) header() error {
 	const hasSum, hasExtra, hasName, hasComment = 1 << 1, 1 << 2, 1 << 3, 1 << 4
 	flags := b[3]
 	if flags&hasExtra != 0 {
-		size, err := z.bytes(2)
+		size, err := next(2)
 		if err != nil {
 			return err
 		}
 		for n := int(binary.LittleEndian.Uint16(size)); n > 0; n-- {
-			if _, err := z.bytes(1); err != nil {
+			if _, err := next(1); err != nil {
 				return err
 			}
 		}
 	}
 	for _, field := range []byte{hasName, hasComment} {
 		for flags&field != 0 {
-			c, err := z.bytes(1)
+			c, err := next(1)
 			if err != nil {
 				return err
 			}
@@ -248,8 +254,12 @@ func (z *Reader) header() error {
 		}
 	}
 	if flags&hasSum != 0 {
-		if _, err := z.bytes(2); err != nil {
+		want := uint16(sum & 0xffff)
+		if b, err = z.bytes(2); err != nil {
 			return err
+		}
+		if binary.LittleEndian.Uint16(b) != want {
+			return ErrHeader
 		}
 	}
 	z.any, z.sum, z.size = true, 0, 0
