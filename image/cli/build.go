@@ -48,6 +48,7 @@ EXAMPLE:
 			if err := b.enter(true); err != nil {
 				return err
 			}
+			b.runtime.localize()
 			return b.runBuild(c, args[0], f)
 		},
 	}

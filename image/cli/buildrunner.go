@@ -5,12 +5,16 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"os"
 	"os/exec"
 	goruntime "runtime"
+	"strconv"
 	"syscall"
 	"time"
 
 	"berth/image/build"
+
+	"golang.org/x/sys/unix"
 )
 
 // runtimeRunner runs the bundles of RUN steps by berth's own runtime.
@@ -74,4 +78,27 @@ func (r *runtimeRunner) delete(id string, over <-chan struct{}) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+// localize opens the runtime's binary anew by its path, if that is still the same
+// file: the descriptor that this program was given belongs to the mount namespace it
+// has left, and a binary of another namespace the runtime copies for each container,
+// for it cannot protect it by a mount (open_tree(2) is EINVAL then).
+func (r *runtime) localize() {
+	old := "/proc/self/fd/" + strconv.Itoa(r.fd)
+	path, err := os.Readlink(old)
+	if err != nil {
+		return
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return // moved or replaced: the copy is taken
+	}
+	var a, z unix.Stat_t
+	if unix.Fstat(r.fd, &a) != nil || unix.Fstat(fd, &z) != nil || a.Dev != z.Dev || a.Ino != z.Ino {
+		_ = unix.Close(fd) // it was not read
+		return
+	}
+	_ = unix.Close(r.fd) // it was not read
+	r.fd = fd
 }
