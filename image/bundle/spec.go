@@ -82,6 +82,8 @@ func Spec(img *image.Config, o Options) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What is in it is as old as that, and crun before 1.9 knows no later one.
+	s.Version = "1.0.2"
 	p := s.Process
 	p.Env, p.Terminal, p.NoNewPrivileges = env, o.Tty, !o.NewPrivileges
 	if p.Cwd, err = workingDir(img, &o); err != nil {
