@@ -36,7 +36,7 @@ func (b *berth) login() *cli.Command {
 			if err != nil {
 				return err
 			}
-			host := registry.RegistryName(strings.Join(args, ""))
+			host := registry.Host(strings.Join(args, ""))
 			user, password, err := b.credentials(c, host)
 			if err != nil {
 				return err

@@ -26,7 +26,7 @@ func (b *berth) logout() *cli.Command {
 			if err != nil {
 				return err
 			}
-			host := registry.RegistryName(strings.Join(args, ""))
+			host := registry.Host(strings.Join(args, ""))
 			places, err := registry.DefaultKeychain(c.String("authfile")).Erase(host)
 			if err != nil {
 				return err

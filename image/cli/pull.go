@@ -77,7 +77,7 @@ func (b *berth) pullAll(c *cli.Context, o pull.Options, show shown) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // closes directories
+	defer s.Close() // closes directories
 	o.Store = s
 	return several(c.Args().Slice(), func(word string) error {
 		return b.pullOne(c, s, o, show, word)

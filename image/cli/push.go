@@ -58,7 +58,7 @@ func (b *berth) runPush(c *cli.Context, args []string, show shown) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // closes directories
+	defer s.Close() // closes directories
 	release, err := s.Use(b.ctx)
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func searchPlace(word string) (host, term string) {
 	if ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
 		return first, rest
 	}
-	return registry.RegistryName(""), word
+	return registry.Host(""), word
 }
 
 func printFound(c *cli.Context, found []registry.Found) error {

@@ -55,7 +55,7 @@ func (b *bars) update(t *Task) {
 	}
 }
 
-func (b *bars) print(line string) {
+func (b *bars) say(line string) {
 	_, _ = b.p.Write([]byte(line + "\n")) // nowhere to report it to
 }
 

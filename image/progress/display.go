@@ -23,8 +23,8 @@ type renderer interface {
 	add(t *Task)
 	// update says that a task's phase or end has changed; counts change silently.
 	update(t *Task)
-	// print shows a line that belongs to no task.
-	print(line string)
+	// say shows a line that belongs to no task.
+	say(line string)
 	// close shows the last state of everything and ends.
 	close()
 }
@@ -75,7 +75,7 @@ func (d *Display) Print(line string) {
 	ended := d.ended
 	d.mu.Unlock()
 	if !ended {
-		d.out.print(printable(line))
+		d.out.say(printable(line))
 	}
 }
 

@@ -37,7 +37,7 @@ func (l *lines) add(t *Task) { l.show(t, false) }
 
 func (l *lines) update(t *Task) { l.show(t, false) }
 
-func (l *lines) print(text string) { l.write(l.line(nil, State{}, text, false)) }
+func (l *lines) say(text string) { l.write(l.line(nil, State{}, text, false)) }
 
 func (l *lines) show(t *Task, ticked bool) { l.write(l.line(t, t.State(), "", ticked)) }
 

@@ -47,7 +47,7 @@ func parseAuthFile(raw []byte) (*authFile, error) {
 // change sets entries, or removes those that are nil, and writes the file anew. The
 // file is read again under a lock, because another login may have changed it.
 func (f *authFile) change(path string, entries map[string]*authn.AuthConfig) error {
-	path, err := real(path)
+	path, err := target(path)
 	if err != nil {
 		return fmt.Errorf("credentials: %w", err)
 	}
@@ -59,7 +59,7 @@ func (f *authFile) change(path string, entries map[string]*authn.AuthConfig) err
 	if err != nil {
 		return fmt.Errorf("credentials: %w", err)
 	}
-	defer lock.Close() //nolint:errcheck // it frees the lock
+	defer lock.Close() // it frees the lock
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return fmt.Errorf("credentials: lock %s: %w", dir, err)
 	}
@@ -77,9 +77,9 @@ func (f *authFile) change(path string, entries map[string]*authn.AuthConfig) err
 	return nil
 }
 
-// real follows the symlink that the file may be, as those who keep their settings in
+// target follows the symlink that the file may be, as those who keep their settings in
 // a repository have it.
-func real(path string) (string, error) {
+func target(path string) (string, error) {
 	to, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return path, nil

@@ -73,7 +73,7 @@ func (e *Error) Hint() string {
 
 // refusal makes the error of an answer, and reads and closes it.
 func refusal(op, object string, resp *http.Response) *Error {
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close() // only read
 	e := &Error{Op: op, Object: object, Status: resp.StatusCode, after: retryAfter(resp.Header, time.Now()), Message: strings.ToLower(http.StatusText(resp.StatusCode))}
 	if e.Message == "" {
 		e.Message = "unexpected status"

@@ -239,7 +239,7 @@ type Found struct {
 // search, else in the catalog, else by the search that other registries took over
 // from Docker's first version. At most limit are returned.
 func (c *Client) Search(ctx context.Context, host, term string, limit int) ([]Found, error) {
-	if RegistryName(host) == dockerHub {
+	if Host(host) == dockerHub {
 		return c.searchV1(ctx, "index.docker.io", term, limit)
 	}
 	var list []Found

@@ -49,9 +49,9 @@ func (c *Client) Login(ctx context.Context, host, user, password string) (authn.
 	return *s.auth, nil
 }
 
-// RegistryName is how credentials for a registry are stored: what a user writes,
+// Host is how credentials for a registry are stored: what a user writes,
 // which may be a URL or hold a repository, without scheme and path.
-func RegistryName(s string) string {
+func Host(s string) string {
 	s = strings.TrimPrefix(strings.TrimPrefix(s, "https://"), "http://")
 	s, _, _ = strings.Cut(s, "/")
 	switch s {

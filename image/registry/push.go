@@ -182,7 +182,7 @@ func (p *push) deliver(ctx context.Context, d image.Descriptor, t *progress.Task
 		}
 		return "", fmt.Errorf("push %s: %w", p.Ref, err)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read
 	t.Phase("uploading")
 	u := &upload{s: p.s, d: d, file: file, at: session, t: t, chunk: p.s.c.o.ChunkSize}
 	return "pushed", u.run(ctx)

@@ -82,7 +82,7 @@ func TestPush(t *testing.T) {
 	}
 	// The manifest comes after all blobs.
 	last := r.Requests()[len(r.Requests())-1]
-	if last.Method != "PUT" || !strings.Contains(last.Path, "/manifests/v1") {
+	if last.Method != http.MethodPut || !strings.Contains(last.Path, "/manifests/v1") {
 		t.Errorf("the last request is %s %s", last.Method, last.Path)
 	}
 	// A second push sends no blob.
@@ -134,7 +134,7 @@ func TestPushResumes(t *testing.T) {
 	}
 	var spans []string
 	for _, q := range r.Requests() {
-		if q.Method == "PATCH" && q.Status < 300 {
+		if q.Method == http.MethodPatch && q.Status < 300 {
 			spans = append(spans, q.Header.Get("Content-Range"))
 		}
 	}
@@ -163,7 +163,7 @@ func TestPushMounts(t *testing.T) {
 		}
 		sent := 0
 		for _, q := range r.Requests() {
-			if q.Method == "PUT" && strings.Contains(q.Query, digest.FromBytes(layer).Encoded()) {
+			if q.Method == http.MethodPut && strings.Contains(q.Query, digest.FromBytes(layer).Encoded()) {
 				sent++
 			}
 		}

@@ -70,14 +70,13 @@ func retryError(err error) bool {
 	var verify *tls.CertificateVerificationError
 	var dns *net.DNSError
 	var cured *hinted
-	var alert tls.AlertError
 	switch {
 	case errors.Is(err, errSilent):
 		return true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, errPlainHTTP), errors.Is(err, errRedirect), errors.Is(err, errBadAnswer):
 		return false
-	case errors.As(err, &cured), errors.As(err, &alert):
+	case errors.As(err, &cured), tlsAlert(err):
 		return false
 	case errors.As(err, &unknown), errors.As(err, &invalid), errors.As(err, &name), errors.As(err, &verify):
 		return false
@@ -92,6 +91,13 @@ func retryError(err error) bool {
 		return retryStatus(re.Status)
 	}
 	return true
+}
+
+// tlsAlert tells that the server has ended the handshake: with a certificate that it
+// misses, say. The type of these errors is crypto/tls's own.
+func tlsAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
 }
 
 // tooLong is the error for a server that asks for more patience than there is.

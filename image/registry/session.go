@@ -276,9 +276,8 @@ func plainError(err error) error {
 	}
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
 	switch {
-	case errors.As(err, &alert) && !errors.As(err, &verify):
+	case tlsAlert(err):
 		return &hinted{err, "if the registry wants a client certificate, put it into /etc/berth/certs.d/HOST as NAME.cert and NAME.key"}
 	case errors.As(err, &verify):
 		return &hinted{err, "put the authority's certificate into /etc/berth/certs.d/HOST/ca.crt, or use --tls-verify=false"}

@@ -208,7 +208,7 @@ func readSettings(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close() // nothing was written
 	raw, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
 	if err == nil && len(raw) > maxSettings {
 		err = fmt.Errorf("it is longer than %d bytes", maxSettings)

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,13 +42,10 @@ func endpointsOf(t *testing.T, s *Settings, name string, byDigest, write bool) (
 }
 
 func TestEndpoints(t *testing.T) {
-	s, err := settings(t, `
-unqualified-search-registries = ["docker.io"]
-`)
-	if err == nil {
+	if _, err := settings(t, `unqualified-search-registries = ["docker.io"]`); err == nil {
 		t.Error("a key that berth does not know was taken")
 	}
-	s, err = settings(t, `
+	s, err := settings(t, `
 [[registry]]
 prefix = "docker.io"
 [[registry.mirror]]
@@ -213,7 +211,7 @@ func TestPlainHTTPHosts(t *testing.T) {
 	}
 	h := &hosts{trust: map[string]trust{}}
 	for _, host := range []string{"10.0.0.1:5000", "registry.local"} {
-		if _, err := h.transport("http", host); err != errPlainHTTP { //nolint:errorlint // as it is
+		if _, err := h.transport("http", host); !errors.Is(err, errPlainHTTP) {
 			t.Errorf("%s: %v", host, err)
 		}
 	}

@@ -69,7 +69,7 @@ func readBlob(t *testing.T, c *registry.Client, name image.Reference, d ocispec.
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close() //nolint:errcheck // only read
+	defer b.Close() // only read
 	return io.ReadAll(b)
 }
 

@@ -218,7 +218,7 @@ func (t tokenRequest) do(ctx context.Context, req *http.Request, authorization s
 		e.Login = t.s.ep.name
 		return token{}, e
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close() // only read
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxToken+1))
 	if err != nil {
 		return token{}, fmt.Errorf("log in to %s: token server %s: %w", t.s.ep.name, t.realm.Host, err)

@@ -12,6 +12,9 @@ import (
 	"sync"
 )
 
+// codeDenied is the code as the specification spells it.
+const codeDenied = "UNAUTHORIZED" //nolint:misspell // as said
+
 // TokenServer gives tokens for registries. It listens on a port of its own.
 type TokenServer struct {
 	// User and Password are who may have tokens; empty: everybody, for pulling.
@@ -98,7 +101,7 @@ func (t *TokenServer) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	known, ok := t.who(req)
 	if !ok {
-		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
+		refuse(w, http.StatusUnauthorized, codeDenied)
 		return
 	}
 	g := &grant{uses: t.Uses}
@@ -196,6 +199,6 @@ func (r *Registry) permitted(w http.ResponseWriter, req *http.Request, scope str
 	default:
 		return true
 	}
-	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
+	refuse(w, http.StatusUnauthorized, codeDenied)
 	return false
 }

@@ -79,7 +79,7 @@ func freePort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it is only to be free again
+	defer l.Close() // it is only to be free again
 	return l.Addr().String()
 }
 
@@ -208,7 +208,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close() // only read
 	for name, values := range resp.Header {
 		w.Header()[name] = values
 	}

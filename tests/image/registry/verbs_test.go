@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type user struct {
 	path string
 	home string
 	env  []string
+	as   *syscall.Credential // nil: who runs the test
 }
 
 func newUser(t *testing.T) *user {
@@ -56,6 +58,7 @@ func (u *user) call(stdin string, args ...string) result {
 	cmd := exec.Command(u.path, args...)
 	cmd.Env = u.env
 	cmd.Stdin = strings.NewReader(stdin)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: u.as}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -215,6 +218,55 @@ func TestOutputs(t *testing.T) {
 	}
 	u.refused([]string{"--format"}, "pull", "--format", "xml", name)
 	u.refused([]string{"exclude each other"}, "pull", "-a", "--platform", "linux/arm64", name)
+}
+
+// An ordinary user does the same, with a store and credentials of his own.
+func TestOrdinaryUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to become an ordinary user; the other tests are run by one")
+	}
+	r, u := startDebian(t, "", htpasswd(t)), newUser(t)
+	program, err := os.ReadFile(u.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home, err := os.MkdirTemp("", "berth-user-") // not below t.TempDir, which is closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(home) }) // the test is over
+	for i, v := range u.env {
+		u.env[i] = strings.ReplaceAll(v, u.home, home)
+	}
+	u.home, u.path = home, filepath.Join(home, "berth")
+	if err := os.Chmod(home, 0o755); err != nil { //nolint:gosec // others execute what is in it
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(u.path, program, 0o755); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	u.as = &syscall.Credential{Uid: nobody, Gid: nobody}
+	if err := os.Chown(u.home, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if out := u.call("", "images"); strings.Contains(out.stderr, "permission denied") {
+		t.Skip("an ordinary user cannot reach the test's directory: ", out.stderr)
+	}
+	if out, err := exec.Command("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "unshare", "-Ur", "true").CombinedOutput(); err != nil {
+		t.Skipf("an ordinary user has no user namespace: %s", out)
+	}
+	want := u.seed()
+	name := r.host + "/team/app:1"
+	if got := u.call("secret", "login", "-u", "user", "--password-stdin", r.host); got.code != 0 {
+		t.Fatalf("login: %+v", got)
+	}
+	u.ok("push", "app:1", name)
+	u.forget()
+	if got := u.ok("pull", "-q", name); got != want {
+		t.Errorf("pulled %s, want %s", got, want)
+	}
+	u.ok("verify")
 }
 
 // A second pull asks for nothing but what the name stands for; a second push sends
