@@ -53,7 +53,7 @@ func Sniff(head []byte) Kind {
 func Decompress(mediaType string, r io.Reader) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(6)
-	if err != nil && err != io.EOF { //nolint:errorlint // bufio returns it bare
+	if err != nil && err != io.EOF {
 		return nil, err
 	}
 	switch Sniff(head) {

@@ -178,7 +178,7 @@ func (d *differ) dir(parent int, name, path string) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", quote(path), err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // opened for reading
+	defer unix.Close(fd) // opened for reading
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("stat %s: %w", quote(path), err)
@@ -206,7 +206,7 @@ func (d *differ) dirBelow(path string) bool {
 	if err != nil {
 		return !errors.Is(err, syscall.ENOENT)
 	}
-	defer unix.Close(fd) //nolint:errcheck // an O_PATH fd
+	defer unix.Close(fd) // an O_PATH fd
 	var st unix.Stat_t
 	return unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
@@ -217,7 +217,7 @@ func (d *differ) file(dir int, name, path string, want *unix.Stat_t) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", quote(path), err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // opened for reading
+	defer unix.Close(fd) // opened for reading
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("stat %s: %w", quote(path), err)

@@ -25,10 +25,7 @@ type folder struct {
 	refs atomic.Int32
 }
 
-func (f *folder) hold() *folder {
-	f.refs.Add(1)
-	return f
-}
+func (f *folder) hold() { f.refs.Add(1) }
 
 func (f *folder) drop() {
 	if f.refs.Add(-1) == 0 {

@@ -37,7 +37,7 @@ func inherit(root int, path string, lower []*os.File) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(below) //nolint:errcheck // an O_PATH fd
+	defer unix.Close(below) // an O_PATH fd
 	var st unix.Stat_t
 	if err := unix.Fstat(below, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return err
@@ -56,7 +56,7 @@ func inherit(root int, path string, lower []*os.File) error {
 		// Replaced by another entry of the layer.
 		return nil //nolint:nilerr // see above
 	}
-	defer unix.Close(to) //nolint:errcheck // opened for reading
+	defer unix.Close(to) // opened for reading
 	var now unix.Stat_t
 	if err := unix.Fstat(to, &now); err != nil {
 		return err

@@ -100,7 +100,7 @@ func (a *applier) linkLower(e *entry, target string, dir *folder) error {
 	if err != nil {
 		return fmt.Errorf("look up %s in the layers below: %w", quote(target), err)
 	}
-	defer unix.Close(from) //nolint:errcheck // an O_PATH fd
+	defer unix.Close(from) // an O_PATH fd
 	dir.hold()
 	defer dir.drop()
 	parent, base := split(target)
@@ -143,7 +143,7 @@ func (a *applier) copyUp(from int, dir *folder, name string) error {
 		return err
 	}
 	in := os.NewFile(uintptr(src), name)
-	defer in.Close() //nolint:errcheck // opened for reading
+	defer in.Close() // opened for reading
 	list, err := readXattrs(src, a.opts.UserNS)
 	if err != nil {
 		return err

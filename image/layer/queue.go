@@ -145,16 +145,18 @@ func (q *queue) close() error {
 // Two sizes of buffers, so that ten thousand tiny files do not hold 64 KiB each.
 const tinyFile = 4 << 10
 
-var (
-	tinyBuffers  = sync.Pool{New: func() any { b := make([]byte, tinyFile); return &b }}
-	smallBuffers = sync.Pool{New: func() any { b := make([]byte, smallFile); return &b }}
-)
+var tinyBuffers, smallBuffers sync.Pool
 
 func takeBuffer(size int) *[]byte {
+	pool, room := &smallBuffers, smallFile
 	if size <= tinyFile {
-		return tinyBuffers.Get().(*[]byte)
+		pool, room = &tinyBuffers, tinyFile
 	}
-	return smallBuffers.Get().(*[]byte)
+	if b, ok := pool.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, room)
+	return &b
 }
 
 func giveBuffer(b *[]byte) {

@@ -171,7 +171,7 @@ func (a *applier) emptyLower(path string) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd) //nolint:errcheck // opened for reading
+	defer unix.Close(fd) // opened for reading
 	a.forget()
 	return a.emptyTree(fd, path)
 }

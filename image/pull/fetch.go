@@ -25,7 +25,15 @@ const (
 	ranges = 3
 )
 
-var blocks = sync.Pool{New: func() any { b := make([]byte, fetchBlock); return &b }}
+var blocks sync.Pool
+
+func takeBlock() *[]byte {
+	if b, ok := blocks.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, fetchBlock)
+	return &b
+}
 
 // fetchOnly makes sure of the blob alone.
 func (l *oneLayer) fetchOnly(ctx context.Context) error {
@@ -176,8 +184,8 @@ func (l *oneLayer) fetch(ctx context.Context, in *store.Ingest) error {
 
 // write copies a stream to its place from offset from up to offset to, and closes it.
 func (l *oneLayer) write(in *store.Ingest, r io.ReadCloser, from, to int64) error {
-	defer r.Close() //nolint:errcheck // opened for reading
-	block := blocks.Get().(*[]byte)
+	defer r.Close() // opened for reading
+	block := takeBlock()
 	defer blocks.Put(block)
 	for {
 		n, err := r.Read(*block)

@@ -37,7 +37,7 @@ func flatLayer(ctx context.Context, o Options, d image.Descriptor, want digest.D
 	if err != nil {
 		return nil, err
 	}
-	defer blob.Close() //nolint:errcheck // opened for reading
+	defer blob.Close() // opened for reading
 	task := o.Progress.Task(d.Digest.String(), "layer "+d.Digest.Encoded()[:12], d.Size)
 	task.Phase("unpacking")
 	var result layer.ApplyResult

@@ -44,7 +44,7 @@ func (p *puller) manifest(d image.Descriptor) (*image.Manifest, error) {
 }
 
 // image brings configuration and layers of one image into the store. The
-// configuration is nil for what is no image, an artifact, which cannot be unpacked.
+// configuration is nil for what is no image but a chart, say, which cannot be unpacked.
 func (p *puller) image(m *ocispec.Manifest, unpack bool) (*image.Config, error) {
 	for _, l := range m.Layers {
 		// Their content would come from a URL that the manifest names: from a host
@@ -113,7 +113,7 @@ func (p *puller) small(d image.Descriptor) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close() //nolint:errcheck // opened for reading
+	defer r.Close() // opened for reading
 	raw, err := io.ReadAll(io.LimitReader(r, d.Size+1))
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", d.Digest, err)

@@ -45,7 +45,15 @@ const (
 	piecesAhead = 3
 )
 
-var pieces = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
+var pieces sync.Pool
+
+func takePiece() *[]byte {
+	if b, ok := pieces.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, pieceSize)
+	return &b
+}
 
 // pipe runs a reader on a goroutine of its own, ahead of who reads from it.
 type pipe struct {
@@ -68,7 +76,7 @@ func ahead(r io.Reader) *pipe {
 	go func() {
 		defer close(p.ended)
 		for {
-			next := piece{buf: pieces.Get().(*[]byte)}
+			next := piece{buf: takePiece()}
 			for next.n < pieceSize && next.err == nil {
 				var n int
 				n, next.err = r.Read((*next.buf)[next.n:])
@@ -120,7 +128,7 @@ func unpackStream(ctx context.Context, mediaType string, blob io.Reader, apply f
 	if err != nil {
 		return "", contentError{err}
 	}
-	defer plain.Close() //nolint:errcheck // it is read to its end, or broken anyway
+	defer plain.Close() // it is read to its end, or broken anyway
 	decompressed := ahead(plain)
 	defer decompressed.close()
 	hashed := newHashing(decompressed, digest.SHA256)

@@ -384,10 +384,10 @@ func TestWrongContent(t *testing.T) {
 			return m.addJSON(t, ocispec.MediaTypeImageManifest, manifest)
 		},
 	}
-	for name, make := range cases {
+	for name, prepare := range cases {
 		t.Run(name, func(t *testing.T) {
 			m, s := newMemory(), newStore(t)
-			ref := m.tag(t, "bad", make(t, m))
+			ref := m.tag(t, "bad", prepare(t, m))
 			_, err := pullInto(s, m, ref)
 			if err == nil {
 				t.Fatal("no error")

@@ -47,7 +47,7 @@ func inherit(ctx context.Context, w *store.LayerWriter, implied []string, below 
 	if err != nil {
 		return err
 	}
-	defer dir.Close() //nolint:errcheck // opened for reading
+	defer dir.Close() // opened for reading
 	return layer.Inherit(ctx, dir, implied, below)
 }
 
@@ -87,7 +87,7 @@ func (l *oneLayer) fromStore(use func(io.Reader) error) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close() // opened for reading
 	return use(f)
 }
 
@@ -104,7 +104,7 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 	if err != nil {
 		return result, err
 	}
-	defer dir.Close() //nolint:errcheck // opened for reading
+	defer dir.Close() // opened for reading
 	o := l.set.p.o.Apply
 	o.Lower = func(ctx context.Context) ([]*os.File, error) {
 		// It waits for others, who may need the place.

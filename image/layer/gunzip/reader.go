@@ -157,7 +157,7 @@ func (z *Reader) overrun() error {
 	if z.inErr == nil || z.pos-int(z.count/8) <= z.end {
 		return nil
 	}
-	if z.inErr == io.EOF { //nolint:errorlint // readers return it bare
+	if z.inErr == io.EOF {
 		return io.ErrUnexpectedEOF
 	}
 	return z.inErr
@@ -200,7 +200,7 @@ func (z *Reader) align() {
 func (z *Reader) bytes(n int) ([]byte, error) {
 	z.fill(n)
 	if z.end-z.pos < n {
-		if z.inErr == io.EOF { //nolint:errorlint // readers return it bare
+		if z.inErr == io.EOF {
 			return nil, io.ErrUnexpectedEOF
 		}
 		return nil, z.inErr
@@ -328,7 +328,7 @@ func (z *Reader) copyStored() error {
 	}
 	z.fill(1)
 	if z.pos >= z.end {
-		if z.inErr == io.EOF { //nolint:errorlint // readers return it bare
+		if z.inErr == io.EOF {
 			return io.ErrUnexpectedEOF
 		}
 		return z.inErr
