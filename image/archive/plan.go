@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"berth/image"
 	"berth/image/store"
@@ -173,7 +174,7 @@ func (p *plan) addDocker(name image.Reference, d image.Descriptor) error {
 	}
 	for i, other := range p.docker {
 		if other.Config == e.Config {
-			p.docker[i].RepoTags = append(other.RepoTags, e.RepoTags...)
+			p.docker[i].RepoTags = slices.Concat(other.RepoTags, e.RepoTags)
 			return nil
 		}
 	}

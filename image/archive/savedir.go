@@ -98,7 +98,7 @@ func (p *plan) keepOthers(dir string) error {
 			return name == d.Annotations[ocispec.AnnotationRefName] && (name != "" || n.Digest == d.Digest)
 		})
 	})
-	old.Manifests = append(kept, p.index.Manifests...)
+	old.Manifests = slices.Concat(kept, p.index.Manifests)
 	old.SchemaVersion = 2
 	p.index = old
 	return nil

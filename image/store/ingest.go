@@ -170,10 +170,10 @@ func (in *Ingest) ended() error {
 }
 
 // add takes note of a part and wakes readers when it closes the first gap.
-func (in *Ingest) add(new span) error {
+func (in *Ingest) add(part span) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.far = insert(in.far, new)
+	in.far = insert(in.far, part)
 	if len(in.far) == 0 || in.far[0].from > in.have {
 		return nil
 	}
@@ -191,19 +191,19 @@ func (in *Ingest) add(new span) error {
 }
 
 // insert puts a span into an ordered list and merges those that touch.
-func insert(list []span, new span) []span {
+func insert(list []span, part span) []span {
 	var out []span
 	for i, s := range list {
 		switch {
-		case s.to < new.from:
+		case s.to < part.from:
 			out = append(out, s)
-		case new.to < s.from:
-			return append(append(out, new), list[i:]...)
+		case part.to < s.from:
+			return append(append(out, part), list[i:]...)
 		default:
-			new = span{min(s.from, new.from), max(s.to, new.to)}
+			part = span{min(s.from, part.from), max(s.to, part.to)}
 		}
 	}
-	return append(out, new)
+	return append(out, part)
 }
 
 // Fail ends the fetch: readers that wait, and later writers, get err. What is there

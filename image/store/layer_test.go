@@ -90,9 +90,9 @@ func TestLayerOfAnotherBoot(t *testing.T) {
 // TestFoundLayerIsSynced: who builds on a layer that another process made syncs it,
 // since that process may be killed before it does.
 func TestFoundLayerIsSynced(t *testing.T) {
-	killed, s := open(t, Options{}), (*Store)(nil)
+	killed := open(t, Options{})
 	m := mustPut(t, killed, "", "layer")
-	s = open(t, Options{Dir: killed.Dir()})
+	s := open(t, Options{Dir: killed.Dir()})
 	if _, err := put(s, "layer"); err != nil {
 		t.Fatal(err)
 	}
