@@ -26,7 +26,10 @@ type builder struct {
 	// tmp is a directory of the store's file system that goes away in the end.
 	tmp   string
 	empty *os.File
-	slots chan struct{}
+	// points is a layer of mount points, for the bottom of a container's root: any layer
+	// above it that has one of them hides it.
+	points *os.File
+	slots  chan struct{}
 
 	mu     sync.Mutex
 	stages map[*plan.Stage]*future
@@ -69,10 +72,15 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer empty.Close()
+	points, err := makePoints(filepath.Join(tmp, "points"))
+	if err != nil {
+		return Result{}, err
+	}
+	defer points.Close()
 	var result Result
 	slots := make(chan struct{}, o.Jobs)
 	for _, p := range o.Platforms {
-		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, empty: empty, slots: slots, stages: map[*plan.Stage]*future{}}
+		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, empty: empty, points: points, slots: slots, stages: map[*plan.Stage]*future{}}
 		built, err := b.platformImage(ctx)
 		if err != nil {
 			return result, err
@@ -82,6 +90,25 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		result.Cached += int(b.cached.Load())
 	}
 	return result, o.publish(&result)
+}
+
+// makePoints makes the layer of mount points.
+func makePoints(dir string) (*os.File, error) {
+	for _, sub := range [...]string{"", "proc", "sys", "dev", "etc"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, err
+		}
+		// Above the umask: the directories can become those of an image.
+		if err := os.Chmod(filepath.Join(dir, sub), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	for _, file := range [...]string{"etc/hosts", "etc/resolv.conf"} {
+		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return os.Open(dir)
 }
 
 // platformImage builds the target for one platform.

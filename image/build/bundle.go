@@ -41,9 +41,10 @@ func (rb *runBundle) onClose(f func() error) {
 // scriptDir is where here documents with #! are.
 const scriptDir = "/dev/pipes"
 
-// prepare makes the bundle. The overlay of the workspace is replaced by one with
-// another layer between: it has the mount points that are missing, so that they do
-// not end up in what the step has written, nor have to be told from it afterwards.
+// prepare makes the bundle. Mount points that are still missing, those of the step
+// itself mostly, come with another layer: the overlay of the workspace is replaced by
+// one that has it between. So mount points do not end up in what the step has
+// written, nor have to be told from it afterwards.
 func (s *runStep) prepare(ctx context.Context, w *workspace) (_ *runBundle, err error) {
 	rb := &runBundle{dir: filepath.Join(w.dir, "bundle")}
 	defer func() {
@@ -132,7 +133,8 @@ func (s *runStep) addStubs(ctx context.Context, w *workspace, root *tree.Root, m
 	if w.work, err = makeDir(filepath.Join(w.dir, "work2")); err != nil {
 		return err
 	}
-	view, err := s.r.mountOverlay(append(layers[:len(layers):len(layers)], top), w.upper, w.work)
+	layers = append(append([]*os.File{s.r.points}, layers...), top)
+	view, err := s.r.mountOverlay(layers, w.upper, w.work)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,8 @@ type workspace struct {
 
 // workspaceOf makes directories for a step and mounts them on top of layers; alone:
 // on top of nothing, with a root that looks like theirs.
-func (b *builder) workspaceOf(layers []*os.File, alone bool) (*workspace, error) {
+// With mountPoints what every container mounts on is there.
+func (b *builder) workspaceOf(layers []*os.File, alone, mountPoints bool) (*workspace, error) {
 	dir, err := os.MkdirTemp(b.tmp, "step-")
 	if err != nil {
 		return nil, err
@@ -134,6 +135,9 @@ func (b *builder) workspaceOf(layers []*os.File, alone bool) (*workspace, error)
 	}
 	if alone {
 		layers = nil
+	}
+	if mountPoints {
+		layers = append([]*os.File{b.points}, layers...)
 	}
 	if w.work, err = makeDir(filepath.Join(dir, "work")); err != nil {
 		w.close()

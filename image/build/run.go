@@ -46,7 +46,7 @@ func (r *stageRun) run(ctx context.Context, c *instructions.RunCommand) error {
 	if err != nil {
 		return err
 	}
-	return r.apply(ctx, change{text: s.title, history: s.history(), key: key, do: s.do})
+	return r.apply(ctx, change{text: s.title, history: s.history(), key: key, mounts: true, do: s.do})
 }
 
 func (r *stageRun) runStep(c *instructions.RunCommand) (*runStep, error) {

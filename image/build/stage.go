@@ -174,7 +174,9 @@ type change struct {
 	key string
 	// alone: the step sees no layers below (COPY --link).
 	alone bool
-	do    func(ctx context.Context, w *workspace, v *display.Step) error
+	// mounts: the step is a container.
+	mounts bool
+	do     func(ctx context.Context, w *workspace, v *display.Step) error
 }
 
 // apply finds the layer of a step in the cache or makes it.
@@ -234,7 +236,7 @@ func (r *stageRun) make(ctx context.Context, parent *buildLayer, c change, step 
 			return nil, err
 		}
 	}
-	w, err := r.workspaceOf(handles, c.alone)
+	w, err := r.workspaceOf(handles, c.alone, c.mounts)
 	if err != nil {
 		return nil, err
 	}

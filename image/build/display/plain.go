@@ -1,0 +1,60 @@
+package display
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// plain writes a line for each event, with the number of its step. Steps that run
+// side by side are told apart by it; their name is written again when another has
+// come between.
+type plain struct {
+	w    io.Writer
+	last int
+}
+
+func (p *plain) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.w, format, args...) // progress is not worth failing for
+}
+
+func (p *plain) begin(s *Step) {
+	p.last = s.number
+	p.printf("#%d %s\n", s.number, oneLine(s.name))
+}
+
+func (p *plain) again(s *Step) {
+	if p.last != s.number {
+		p.printf("\n#%d %s\n", s.number, oneLine(s.name))
+		p.last = s.number
+	}
+}
+
+func (p *plain) line(s *Step, text []byte) {
+	p.again(s)
+	p.printf("#%d %.3f %s\n", s.number, s.seconds(), text)
+}
+
+func (p *plain) end(s *Step, how outcome, err error) {
+	p.again(s)
+	switch how {
+	case cached:
+		p.printf("#%d CACHED\n\n", s.number)
+	case failed:
+		p.printf("#%d ERROR: %v\n\n", s.number, err)
+	default:
+		p.printf("#%d DONE %.1fs\n\n", s.number, s.seconds())
+	}
+}
+
+func (p *plain) warn(text string) { p.printf("WARN: %s\n", text) }
+
+func (p *plain) tick(bool) {}
+
+// oneLine is the name of a step without its line ends.
+func oneLine(name string) string {
+	if !strings.ContainsAny(name, "\n\r\t") {
+		return name
+	}
+	return strings.Join(strings.Fields(name), " ")
+}
