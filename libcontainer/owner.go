@@ -2,9 +2,9 @@ package libcontainer
 
 import (
 	"bytes"
-	"io"
-	"os"
 	"strconv"
+
+	"berth/internal/readfile"
 )
 
 // owners turns uids into names. It reads /etc/passwd once, when first asked:
@@ -26,14 +26,10 @@ func (o *owners) of(uid int) string {
 	return "#" + strconv.Itoa(uid)
 }
 
-// readPasswd reads the host's own file; what lies beyond a mebibyte has no name.
+// readPasswd reads the host's own file; in one of more than a mebibyte nobody has a
+// name.
 func readPasswd(path string) []byte {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	data, err := readfile.Read(path, 1<<20)
 	if err != nil {
 		return nil
 	}

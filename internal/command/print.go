@@ -5,11 +5,22 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"berth/internal/lazyjson"
 )
 
 // PrintJSON writes v as a JSON text with a newline. indent is empty for one line.
 func PrintJSON(w io.Writer, v any, indent string) error {
 	var b bytes.Buffer
+	if text, ok := lazyjson.Try(v); ok {
+		if indent == "" {
+			return PrintBytes(w, append(text, '\n'))
+		}
+		if err := json.Indent(&b, append(text, '\n'), "", indent); err != nil {
+			return fmt.Errorf("indent output: %w", err)
+		}
+		return PrintBytes(w, b.Bytes())
+	}
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", indent)

@@ -125,13 +125,25 @@ func TestMarshal(t *testing.T) {
 	}
 }
 
+// A Decoder forgets nothing wrong from one document to the next.
+func TestDecoder(t *testing.T) {
+	var d Decoder
+	for _, s := range append(texts, texts...) {
+		var got, want everything
+		gotErr, wantErr := d.Unmarshal([]byte(s), &got), json.Unmarshal([]byte(s), &want)
+		if !reflect.DeepEqual(gotErr, wantErr) || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q:\n got %+v, %v\nwant %+v, %v", s, got, gotErr, want, wantErr)
+		}
+	}
+}
+
 // The documents that matter are read and written without encoding/json.
 func TestSure(t *testing.T) {
 	data, err := os.ReadFile("../../specconv/testdata/docker.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := decoder{reader: reader{text: string(data)}}
+	d := decoder{reader: reader{text: string(data)}, types: new(types)}
 	if !d.document(reflect.ValueOf(&specs.Spec{}).Elem()) {
 		t.Error("not sure of a config.json, byte", d.at)
 	}

@@ -10,15 +10,23 @@ import (
 
 // Marshal is json.Marshal.
 func Marshal(v any) ([]byte, error) {
-	var e encoder
-	if e.value(reflect.ValueOf(v)) {
-		return e.text, nil
+	if text, ok := Try(v); ok {
+		return text, nil
 	}
 	return json.Marshal(v)
 }
 
+// Try is Marshal if it can do without encoding/json. Then nothing in the text is
+// escaped, nor would be with or without SetEscapeHTML.
+func Try(v any) (text []byte, ok bool) {
+	e := encoder{text: make([]byte, 0, 1<<10)}
+	ok = e.value(reflect.ValueOf(v))
+	return e.text, ok
+}
+
 // encoder appends values. Its methods return false when they are not sure.
 type encoder struct {
+	types
 	text  []byte
 	depth int
 }
@@ -34,7 +42,7 @@ func (e *encoder) value(v reflect.Value) bool {
 	}
 	t := v.Type()
 	// A method may belong to the pointer, which encoding/json looks for where it can.
-	if p := reflect.PointerTo(t); p.Implements(marshaler) || p.Implements(textMarshaler) {
+	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !e.isPlain(t, marshaler, textMarshaler) {
 		return e.custom(v)
 	}
 	switch t.Kind() {
@@ -83,8 +91,8 @@ func (e *encoder) custom(v reflect.Value) bool {
 }
 
 func (e *encoder) object(v reflect.Value) bool {
-	s := structType{t: v.Type()}
-	if !s.add(s.t, nil) {
+	s := e.structOf(v.Type())
+	if s == nil {
 		return false
 	}
 	comma := byte('{')

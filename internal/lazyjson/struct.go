@@ -2,8 +2,31 @@ package lazyjson
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
+
+// types are those that were met.
+type types struct {
+	structs []structType
+	plain   []reflect.Type
+}
+
+// isPlain tells whether a type that can have methods is read, or written, as its kind is:
+// it has neither of two interfaces, nor a pointer to it.
+func (ts *types) isPlain(t, first, second reflect.Type) bool {
+	if slices.Contains(ts.plain, t) {
+		return true
+	}
+	if p := reflect.PointerTo(t); p.Implements(first) || p.Implements(second) {
+		return false
+	}
+	if ts.plain == nil {
+		ts.plain = make([]reflect.Type, 0, 32)
+	}
+	ts.plain = append(ts.plain, t)
+	return true
+}
 
 // structType is how a struct looks in JSON.
 type structType struct {
@@ -40,10 +63,10 @@ func (s *structType) find(key string) int {
 }
 
 // structOf returns the fields of t; nil when they need more rules than are known here.
-func (d *decoder) structOf(t reflect.Type) *structType {
-	for i := range d.structs {
-		if d.structs[i].t == t {
-			return &d.structs[i]
+func (ts *types) structOf(t reflect.Type) *structType {
+	for i := range ts.structs {
+		if ts.structs[i].t == t {
+			return &ts.structs[i]
 		}
 	}
 	s := structType{t: t}
@@ -51,14 +74,18 @@ func (d *decoder) structOf(t reflect.Type) *structType {
 	if !s.add(t, nil) || len(s.fields) > most {
 		return nil
 	}
-	d.structs = append(d.structs, s)
-	return &d.structs[len(d.structs)-1]
+	if ts.structs == nil {
+		ts.structs = make([]structType, 0, 16)
+	}
+	ts.structs = append(ts.structs, s)
+	return &ts.structs[len(ts.structs)-1]
 }
 
 // add appends the fields of t, then those of the structs it embeds: a name that is
 // there already hides theirs.
 func (s *structType) add(t reflect.Type, path []int) bool {
 	own := len(s.fields)
+	s.fields = slices.Grow(s.fields, t.NumField())
 	var embedded []int
 	for i := range t.NumField() {
 		f := t.Field(i)

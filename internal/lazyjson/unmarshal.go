@@ -8,13 +8,23 @@ import (
 
 // Unmarshal is json.Unmarshal.
 func Unmarshal(data []byte, v any) error {
+	var d Decoder
+	return d.Unmarshal(data, v)
+}
+
+// Decoder is for several documents, one after the other: it remembers the types it has
+// met. The zero Decoder has met none.
+type Decoder struct{ types types }
+
+// Unmarshal is json.Unmarshal.
+func (d *Decoder) Unmarshal(data []byte, v any) error {
 	to := reflect.ValueOf(v)
 	if to.Kind() == reflect.Pointer && !to.IsNil() {
 		// A copy: encoding/json is to find what the caller has given.
 		result := reflect.New(to.Type().Elem()).Elem()
 		result.Set(to.Elem())
-		d := decoder{reader: reader{text: string(data)}}
-		if d.document(result) {
+		one := decoder{reader: reader{text: string(data)}, types: &d.types}
+		if one.document(result) {
 			to.Elem().Set(result)
 			return nil
 		}
@@ -22,12 +32,11 @@ func Unmarshal(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// decoder stores values. Its methods return false when they are not sure.
+// decoder stores the values of a document. Its methods return false when they are not
+// sure.
 type decoder struct {
 	reader
-	structs []structType
-	// plain are types known not to have a say in how they are read.
-	plain []reflect.Type
+	*types
 }
 
 func (d *decoder) document(v reflect.Value) bool {
@@ -51,7 +60,7 @@ func (d *decoder) value(v reflect.Value) bool {
 	if t.Kind() == reflect.Pointer {
 		return d.pointer(v)
 	}
-	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !d.isPlain(t) {
+	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !d.isPlain(t, unmarshaler, textUnmarshaler) {
 		return d.custom(v)
 	}
 	if d.peek() == 'n' {
@@ -79,20 +88,6 @@ func (d *decoder) value(v reflect.Value) bool {
 	default:
 		return d.number(v)
 	}
-}
-
-// isPlain tells whether a type that can have methods is read as its kind is.
-func (d *decoder) isPlain(t reflect.Type) bool {
-	for _, p := range d.plain {
-		if p == t {
-			return true
-		}
-	}
-	if p := reflect.PointerTo(t); p.Implements(unmarshaler) || p.Implements(textUnmarshaler) {
-		return false
-	}
-	d.plain = append(d.plain, t)
-	return true
 }
 
 // custom reads a type with its own UnmarshalJSON. A struct without a name has it from

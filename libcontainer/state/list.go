@@ -63,9 +63,9 @@ func lookAt(dirfd int, names []string, frozen func(*State) (bool, error)) []list
 	for from := 0; from < len(names); from += part {
 		to := min(from+part, len(names))
 		work := func() {
-			var buf []byte
+			var l loader
 			for i := from; i < to; i++ {
-				all[i], buf = lookAtOne(dirfd, names[i], frozen, buf)
+				all[i] = l.lookAt(dirfd, names[i], frozen)
 			}
 		}
 		if to == len(names) {
@@ -78,19 +78,19 @@ func lookAt(dirfd int, names []string, frozen func(*State) (bool, error)) []list
 	return all
 }
 
-func lookAtOne(dirfd int, name string, frozen func(*State) (bool, error), buf []byte) (listed, []byte) {
-	st, buf, err := loadAt(dirfd, name+"/"+StateFile, buf)
+func (l *loader) lookAt(dirfd int, name string, frozen func(*State) (bool, error)) listed {
+	st, err := l.load(dirfd, name+"/"+StateFile)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, errDamaged) {
-		return listed{}, buf
+		return listed{}
 	}
 	if err != nil {
-		return listed{err: err}, buf
+		return listed{err: err}
 	}
 	if st.ID != name {
-		return listed{}, buf
+		return listed{}
 	}
 	status, err := st.Status(existsAt(dirfd, name+"/"+StartSocket), func() (bool, error) { return frozen(st) })
-	return listed{Entry{st, status}, err}, buf
+	return listed{Entry{st, status}, err}
 }
 
 // Listening tells whether the init stage waits to be started.

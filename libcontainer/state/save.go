@@ -22,7 +22,8 @@ func (d *Dir) Save(s *State) error {
 // Load reads the state file: an IncompleteError when there is none or it is
 // damaged, another error when a newer berth wrote it.
 func (d *Dir) Load() (*State, error) {
-	s, _, err := loadAt(d.fd, StateFile, nil)
+	var l loader
+	s, err := l.load(d.fd, StateFile)
 	if err != nil {
 		return nil, d.loadError(err)
 	}
@@ -86,19 +87,24 @@ func (e *newerError) Error() string {
 	return fmt.Sprintf("version %d is newer than %d, the newest this berth knows", e.version, Version)
 }
 
-// loadAt reads with the help of buf, and returns it for the next one.
-func loadAt(dirfd int, name string, buf []byte) (*State, []byte, error) {
-	buf, err := readAt(dirfd, name, buf)
-	if err != nil {
-		return nil, buf, err
+// loader reads state files, each with the memory of the one before.
+type loader struct {
+	buf     []byte
+	decoder lazyjson.Decoder
+}
+
+func (l *loader) load(dirfd int, name string) (*State, error) {
+	var err error
+	if l.buf, err = readAt(dirfd, name, l.buf); err != nil {
+		return nil, err
 	}
 	var s State
-	err = lazyjson.Unmarshal(buf, &s)
+	err = l.decoder.Unmarshal(l.buf, &s)
 	if s.Version > Version {
-		return nil, buf, &newerError{s.Version}
+		return nil, &newerError{s.Version}
 	}
 	if err != nil || s.Version < 1 {
-		return nil, buf, errDamaged
+		return nil, errDamaged
 	}
-	return &s, buf, nil
+	return &s, nil
 }

@@ -3,7 +3,10 @@ package wire
 // The field lists of the messages, in the order in which they travel.
 
 // Encode returns the Plan as bytes.
-func (p *Plan) Encode() []byte { return encode(nil, p, (*codec).plan) }
+func (p *Plan) Encode() []byte {
+	const rest = 3 << 10 // without the filter, most plans fit
+	return encode(make([]byte, 0, rest+len(p.Process.SeccompFilter)), p, (*codec).plan)
+}
 
 // Decode reads a Plan from data; what it holds afterwards does not alias data.
 func (p *Plan) Decode(data []byte) error { return decode(data, p, (*codec).plan) }
