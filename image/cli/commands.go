@@ -10,7 +10,7 @@ import (
 // in internal/imageside/verbs.go, too.
 func (b *berth) commands() []*cli.Command {
 	return []*cli.Command{
-		b.pull(), b.push(), b.login(), b.logout(), b.tags(), b.search(),
+		b.pull(), b.push(), b.login(), b.logout(), b.tags(), b.search(), b.referrers(),
 		b.images(), b.tag(), b.rmi(), b.inspect(), b.history(),
 		b.save(), b.load(), b.importTree(), b.export(), b.prune(), b.verify(),
 		b.unpack(),

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -297,5 +298,58 @@ func TestReferrers(t *testing.T) {
 		if got, err := c.Referrers(context.Background(), name, other, ""); err != nil || len(got) != 0 {
 			t.Errorf("none: %v, %v", got, err)
 		}
+	}
+}
+
+// An upload that is sent to another host goes there without credentials.
+func TestUploadElsewhere(t *testing.T) {
+	r := start(t, testregistry.Options{User: "u", Password: "p"})
+	other := start(t, testregistry.Options{})
+	r.Inject(testregistry.Fault{Method: "POST", Rewrite: func(h http.Header) {
+		if h.Get("Location") != "" {
+			h.Set("Location", "http://"+other.Host()+"/v2/team/app/blobs/uploads/1")
+		}
+	}})
+	f := folder(t.TempDir())
+	d := f.image(t, "amd64", noise(1000))
+	c := client(t, registry.Options{Attempts: 2, Keychain: keysFor(r.Host(), authConfig("u", "p"))})
+	if err := c.Push(context.Background(), registry.PushOptions{Content: f, Ref: ref(t, r.Ref("team/app", "v1")), Descriptor: d}); err == nil {
+		t.Error("the push succeeds without the registry")
+	}
+	if len(other.Requests()) == 0 {
+		t.Error("nothing was sent elsewhere: the test tests nothing")
+	}
+	for _, q := range other.Requests() {
+		if q.Header.Get("Authorization") != "" {
+			t.Error("the other host got the credentials")
+		}
+	}
+}
+
+// A registry that calls its uploads http, because a proxy before it ends TLS, is
+// asked over https all the same.
+func TestUploadLocationStaysHTTPS(t *testing.T) {
+	r := start(t, testregistry.Options{TLS: &tls.Config{}})
+	r.Inject(testregistry.Fault{Path: "/blobs/uploads/", Rewrite: func(h http.Header) {
+		if at := h.Get("Location"); strings.HasPrefix(at, "/") {
+			h.Set("Location", "http://"+r.Host()+at)
+		}
+	}})
+	push(t, client(t, registry.Options{Insecure: true, ChunkSize: 1 << 20}), r, "team/app", registry.Options{})
+}
+
+// Without a catalog the search of Docker's first version is asked.
+func TestSearchV1(t *testing.T) {
+	r := start(t, testregistry.Options{})
+	r.Inject(testregistry.Fault{Path: "/v2/_catalog", Status: http.StatusNotFound})
+	r.Inject(testregistry.Fault{Path: "/v1/search", Status: http.StatusOK, Body: `{"results":[{"name":"team/app","description":"an \u001b[31mapp","star_count":3,"is_official":true},{"name":"b"},{"name":"c"}]}`})
+	found, err := client(t, registry.Options{}).Search(context.Background(), r.Host(), "app", 2)
+	if err != nil || len(found) != 2 || found[0] != (registry.Found{Name: "team/app", Description: "an [31mapp", Stars: 3, Official: true}) {
+		t.Errorf("%+v, %v", found, err)
+	}
+	r.Heal()
+	r.Inject(testregistry.Fault{Status: http.StatusNotFound})
+	if _, err := client(t, registry.Options{}).Search(context.Background(), r.Host(), "app", 2); !errors.Is(err, image.ErrNotFound) || !strings.Contains(err.Error(), "list repositories") {
+		t.Errorf("neither: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ var verbs = []Verb{
 	{"logout", "forget the credentials for a registry"},
 	{"tags", "list the tags of a repository"},
 	{"search", "find repositories in a registry"},
+	{"referrers", "list what refers to an image in its registry"},
 	{"images", "list the images of the store"},
 	{"tag", "give an image another name"},
 	{"rmi", "remove images from the store"},

@@ -172,6 +172,21 @@ func TestRoundTrip(t *testing.T) {
 	other.refused([]string{"name"}, "tags", r.host+"/team/none")
 }
 
+func TestReferrers(t *testing.T) {
+	u := newUser(t)
+	r := testregistry.New(testregistry.Options{})
+	defer r.Close()
+	subject := r.PutImage("team/app", "1", testregistry.Image{})
+	raw := `{"schemaVersion":2,"artifactType":"text/signature","subject":{"digest":"` + subject.Digest.String() + `","size":1},"layers":[]}`
+	d := r.PutManifest("team/app", "", "application/vnd.oci.image.manifest.v1+json", []byte(raw))
+	if got := u.ok("referrers", r.Ref("team/app", "1")); !strings.Contains(got, d.Digest.String()) || !strings.Contains(got, "text/signature") {
+		t.Errorf("prints %q", got)
+	}
+	if got := u.ok("referrers", "--format", "json", "--type", "text/other", r.Ref("team/app", "1")); got != "[]" {
+		t.Errorf("of another type: %q", got)
+	}
+}
+
 func TestOutputs(t *testing.T) {
 	r, u := startDebian(t, "", ""), newUser(t)
 	want := u.seed()
