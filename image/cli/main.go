@@ -44,6 +44,7 @@ func Main(args []string) int {
 
 // app builds the command tree.
 func (b *berth) app() *cli.App {
+	command.FlagLines()
 	app := &cli.App{
 		Name:                      "berth",
 		HelpName:                  "berth",

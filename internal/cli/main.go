@@ -36,6 +36,7 @@ func (b *berth) app(args []string) *cli.App {
 		Usage: "print the version, of the OCI runtime spec too", DisableDefaultText: true,
 	}
 	cli.VersionPrinter = printVersion
+	command.FlagLines()
 	app := &cli.App{
 		Name:      "berth",
 		HelpName:  "berth",

@@ -198,7 +198,7 @@ func TestLogFile(t *testing.T) {
 	path := filepath.Join(dir, "log.json")
 	for n := 1; n <= 2; n++ {
 		got := finished(t, invoke(t, "--root", dir+"/r", "--log", path, "--log-format", "json", "state", "none"))
-		if got.code != 1 || got.stderr != "berth: container does not exist\n" {
+		if got.code != 1 || !strings.HasPrefix(got.stderr, "berth: container does not exist\nhint: ") {
 			t.Errorf("%+v", got)
 		}
 		data, err := os.ReadFile(path)
