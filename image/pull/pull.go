@@ -185,6 +185,9 @@ func (p *puller) one(d image.Descriptor, main bool, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := p.fits(d, config); err != nil {
+		return err
+	}
 	if main {
 		p.result.Image, p.result.Manifest, p.result.Config = d, m.Image, config
 	}
@@ -193,6 +196,20 @@ func (p *puller) one(d image.Descriptor, main bool, raw []byte) error {
 	}
 	p.changed.Store(true)
 	return p.o.Store.WriteBlob(d, raw)
+}
+
+// fits refuses an image without an index that is for none of the platforms that were
+// asked for. Where none was, the image is what there is.
+func (p *puller) fits(d image.Descriptor, config *image.Config) error {
+	if config == nil || len(p.o.Platforms) == 0 || d.Digest != p.result.Descriptor.Digest || config.Architecture == "" {
+		return nil
+	}
+	for _, want := range p.o.Platforms {
+		if image.MatchPlatform(config.Platform, want) {
+			return nil
+		}
+	}
+	return fmt.Errorf("platform %s: the image is for %s", image.FormatPlatform(p.o.Platforms[0]), image.FormatPlatform(config.Platform))
 }
 
 // nested stores an index of an index, when everything is fetched: its images are in

@@ -401,6 +401,20 @@ func TestWrongContent(t *testing.T) {
 	}
 }
 
+func TestOtherPlatformWithoutIndex(t *testing.T) {
+	root(t)
+	m := newMemory()
+	ref := m.tag(t, "single", m.image(t, gz(t, "f", "")))
+	for arch, fits := range map[string]bool{image.HostPlatform().Architecture: true, "s390x": false} {
+		s := newStore(t)
+		_, err := Pull(context.Background(), Options{Store: s, Source: m, Ref: ref, Platforms: []image.Platform{{OS: "linux", Architecture: arch}}})
+		if (err == nil) != fits {
+			t.Errorf("%s: %v", arch, err)
+		}
+		sound(t, s)
+	}
+}
+
 func TestArtifactWithoutUnpacking(t *testing.T) {
 	m, s := newMemory(), newStore(t)
 	manifest := m.manifestOf(t, m.image(t, gz(t, "f", "")))

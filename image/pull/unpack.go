@@ -106,6 +106,9 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 	}
 	defer dir.Close() // opened for reading
 	o := l.set.p.o.Apply
+	if o.Limits.Bytes == 0 {
+		o.Limits.Bytes = mostBytes(l.d.Size)
+	}
 	o.Lower = func(ctx context.Context) ([]*os.File, error) {
 		// It waits for others, who may need the place.
 		unpacks.give()
@@ -127,6 +130,13 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 		return result, contentError{fmt.Errorf("layer %s: its archive has the digest %s, the configuration of the image says %s", l.d.Digest, diffID, want)}
 	}
 	return result, nil
+}
+
+// mostBytes is how much a layer may become: a hundred times what is fetched is more
+// than any layer of files needs, and a small one may be all zeros, which deflate
+// packs a thousandfold.
+func mostBytes(packed int64) int64 {
+	return min(layer.DefaultLimits.Bytes, max(32<<30, 100*packed))
 }
 
 // emptied opens the directory to be filled; an attempt before may have filled it.
