@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 
 	"berth/image/layer"
@@ -8,6 +9,7 @@ import (
 	"berth/image/pull"
 	"berth/image/store"
 	"berth/image/userns"
+	"berth/internal/command"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,24 @@ import (
 // openStore opens the store of this invocation, and makes it if it is missing. The
 // caller closes it.
 func (b *berth) openStore() (*store.Store, error) {
-	return store.Open(store.Options{Dir: b.storeDir, Waiting: b.waiting})
+	quota, err := storeQuota()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(store.Options{Dir: b.storeDir, Quota: quota, Waiting: b.waiting})
+}
+
+// storeQuota is how many bytes the store may hold; 0 is no bound.
+func storeQuota() (int64, error) {
+	text := os.Getenv("BERTH_STORE_QUOTA")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := command.Size(text)
+	if err != nil {
+		return 0, fmt.Errorf("BERTH_STORE_QUOTA %q: %w", text, err)
+	}
+	return max(*n, 0), nil
 }
 
 // readStore opens the store for reading: nothing is made.

@@ -230,6 +230,9 @@ func (w *BlobWriter) Commit(mediaType string) (image.Descriptor, error) {
 	if err != nil {
 		return d, err
 	}
+	if err := w.s.underQuota(d.Size); err != nil {
+		return d, fmt.Errorf("write blob %s: %w", d.Digest, err)
+	}
 	if err := settle(w.f, place, func() error { return w.s.tmp.rename(w.name, place, d.Digest.Encoded()) }); err != nil {
 		return d, fmt.Errorf("write blob %s: %w", d.Digest, err)
 	}

@@ -197,6 +197,20 @@ func TestQuota(t *testing.T) {
 	if !errors.As(err, &quota) || !quota.Quota || quota.Room != 400 || !errors.Is(err, unix.EDQUOT) {
 		t.Errorf("500 bytes where 400 are left: %v", err)
 	}
+	if err := s.WriteBlob(describe("x", raw[:500]), raw[:500]); !errors.Is(err, unix.EDQUOT) {
+		t.Errorf("a blob of 500 bytes where 400 are left: %v", err)
+	}
+	w, err := s.NewLayer(t.Context(), digest.FromString("layer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Meta.Size = 500
+	if err := w.Commit(); !errors.Is(err, unix.EDQUOT) {
+		t.Errorf("a layer of 500 bytes where 400 are left: %v", err)
+	}
+	if err := w.Abort(); err != nil {
+		t.Error(err)
+	}
 	d.Size = 300
 	in, err := s.Ingest(t.Context(), d)
 	if err != nil {
@@ -281,6 +295,25 @@ func TestIngest(t *testing.T) {
 	}
 	if left, err := s.ingest.names(); err != nil || len(left) > 0 {
 		t.Errorf("%v are left, %v", left, err)
+	}
+	sound(t, s)
+}
+
+func TestEmptyBlob(t *testing.T) {
+	s := open(t, Options{})
+	d := describe("x", nil)
+	in, err := s.Ingest(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := io.ReadAll(in.Reader()); err != nil || len(raw) > 0 {
+		t.Errorf("read %q, %v", raw, err)
+	}
+	if err := in.Commit(d.Digest); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := s.ReadBlob(d, 0); err != nil || len(raw) > 0 {
+		t.Errorf("read %q, %v", raw, err)
 	}
 	sound(t, s)
 }

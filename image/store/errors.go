@@ -67,6 +67,11 @@ func (e *QuotaError) Error() string {
 	return fmt.Sprintf("%d bytes are needed, %s %d", e.Need, what, e.Room)
 }
 
+// Hint says how room can be made.
+func (e *QuotaError) Hint() string {
+	return "'berth prune' removes what nothing needs, with --all also images that no container uses"
+}
+
 // Unwrap gives errors.Is the errno that a write would have got.
 func (e *QuotaError) Unwrap() error {
 	if e.Quota {

@@ -109,6 +109,9 @@ func (w *LayerWriter) Commit() error {
 		return os.ErrClosed
 	}
 	chain := w.Meta.Chain
+	if err := w.s.underQuota(w.Meta.Size); err != nil {
+		return fmt.Errorf("commit layer %s: %w", chain, err)
+	}
 	w.Meta.Version, w.Meta.Created, w.Meta.Boot = metaVersion, time.Now().UTC(), w.s.boot
 	if w.s.boot == "" {
 		// Nothing can tell this boot from the next: sync first.

@@ -10,7 +10,6 @@ import (
 	"berth/image"
 
 	"github.com/opencontainers/go-digest"
-	"golang.org/x/sys/unix"
 )
 
 // Options says how a store is opened.
@@ -226,30 +225,6 @@ func bootID() string {
 		return ""
 	}
 	return string(raw[:36])
-}
-
-// room refuses content that cannot fit, before any of it is fetched.
-func (s *Store) room(need int64) error {
-	if need <= 0 {
-		return nil
-	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(s.root.fd(), &st); err == nil && st.Bsize > 0 {
-		if free := int64(st.Bavail) * st.Bsize; free < need {
-			return &QuotaError{Need: need, Room: max(free, 0)}
-		}
-	}
-	if s.options.Quota <= 0 {
-		return nil
-	}
-	u, err := s.Usage()
-	if err != nil {
-		return err
-	}
-	if left := s.options.Quota - u.Bytes(); left < need {
-		return &QuotaError{Need: need, Room: max(left, 0), Quota: true}
-	}
-	return nil
 }
 
 // TempDir is a directory on the store's file system for files that have no name, or

@@ -290,6 +290,22 @@ func TestPruneGoneContainers(t *testing.T) {
 	})
 }
 
+func TestQuota(t *testing.T) {
+	everybody(t, func(w *world) {
+		dir := strings.TrimPrefix(w.layout(`{}`), "oci:")
+		for quota, says := range map[string]string{"10k": "the quota of the store leaves", "lots": "BERTH_STORE_QUOTA"} {
+			load := w.command("load", dir)
+			load.Env = append(load.Env, "BERTH_STORE_QUOTA="+quota)
+			if out, err := load.CombinedOutput(); err == nil || !strings.Contains(string(out), says) {
+				w.Errorf("%s: %v %s", quota, err, out)
+			}
+		}
+		w.is(w.ok("images", "--format", "json"), "[]")
+		w.ok("verify", "-q")
+		w.ok("load", dir)
+	})
+}
+
 func TestVerify(t *testing.T) {
 	everybody(t, func(w *world) {
 		w.load()
