@@ -184,12 +184,12 @@ func (p *program) firstClone(flags uintptr, cgroup int) {
 	flags |= cloneChildSettid | cloneChildCleartid
 	if haveClone3() {
 		args := cloneArgs{flags: uint64(flags), childTID: uint64(p.aliveAddress()), exitSignal: uint64(syscall.SIGCHLD)}
-		p.child.fork = p.cloning(intoCgroupArgs(args, cgroup))
+		p.fork = p.cloning(intoCgroupArgs(args, cgroup))
 		return
 	}
 	// The order of the last two arguments depends on the architecture (clone(2)); only
 	// one of them is asked for.
-	p.child.fork = newRequest(syscall.SYS_CLONE, flags|uintptr(syscall.SIGCHLD), 0, 0, p.aliveAddress(), p.aliveAddress())
+	p.fork = newRequest(syscall.SYS_CLONE, flags|uintptr(syscall.SIGCHLD), 0, 0, p.aliveAddress(), p.aliveAddress())
 }
 
 func intoCgroupArgs(c cloneArgs, fd int) cloneArgs {
