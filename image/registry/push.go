@@ -144,12 +144,15 @@ func (p *push) blobs(ctx context.Context, list []image.Descriptor) error {
 func (p *push) blob(ctx context.Context, d image.Descriptor) error {
 	t := p.Progress.Task(d.Digest.String(), short(d.Digest), d.Size)
 	note, err := p.deliver(ctx, d, t)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		t.Done("stopped") // by the error of another one
+	case err != nil:
 		t.Fail(err)
-		return err
+	default:
+		t.Done(note)
 	}
-	t.Done(note)
-	return nil
+	return err
 }
 
 // deliver gets a blob to the registry in the cheapest way; it returns which.

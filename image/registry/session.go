@@ -8,10 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -241,7 +243,13 @@ func (s *session) speak(ctx context.Context) (string, error) {
 func (s *session) probe(ctx context.Context) (string, error) {
 	ctx, w := newWatch(ctx, s.c.o.Silence)
 	defer w.end()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+s.ep.host+"/v2/", nil)
+	// A peer that ends the connection behind the handshake, because it misses a
+	// client's certificate, does speak TLS.
+	var shaken atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) { shaken.Store(err == nil) },
+	})
+	req, err := http.NewRequestWithContext(traced, http.MethodGet, "https://"+s.ep.host+"/v2/", nil)
 	if err != nil {
 		return "", err
 	}
@@ -253,6 +261,8 @@ func (s *session) probe(ctx context.Context) (string, error) {
 		return "https", nil
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case shaken.Load():
+		return "https", nil // the request itself meets the error
 	case noTLS(err):
 		return "http", nil
 	}
