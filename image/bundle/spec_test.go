@@ -311,7 +311,7 @@ func TestTree(t *testing.T) {
 		"file": "2", "file/below": "not a directory",
 	} {
 		f, err := files.Open(name)
-		got := ""
+		var got string
 		if err != nil {
 			got = err.Error()
 		} else {
