@@ -96,7 +96,7 @@ func barLine(label string, s State, width int) string {
 	} else if s.Current > 0 {
 		tail = Bytes(s.Current)
 	}
-	if s.Rate > 0 && s.Current < max(s.Total, s.Current+1) {
+	if s.Rate > 0 && (s.Total <= 0 || s.Current < s.Total) {
 		tail += "  " + Bytes(int64(s.Rate)) + "/s"
 		if s.Left > 0 {
 			tail += "  " + clock(s.Left)

@@ -41,7 +41,8 @@ func ParseMode(s string) (Mode, error) {
 }
 
 // resolve turns Auto into what fits the stream. A terminal that calls itself dumb
-// cannot move its cursor.
+// cannot move its cursor, and one without a size (a pty that nobody looks at) has no
+// line to draw on.
 func (m Mode) resolve(w *os.File) Mode {
 	if m != Auto {
 		return m
@@ -56,6 +57,6 @@ func isTerminal(w *os.File) bool {
 	if w == nil {
 		return false
 	}
-	_, err := unix.IoctlGetTermios(int(w.Fd()), unix.TCGETS)
-	return err == nil
+	size, err := unix.IoctlGetWinsize(int(w.Fd()), unix.TIOCGWINSZ)
+	return err == nil && size.Row > 0 && size.Col > 0
 }

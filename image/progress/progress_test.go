@@ -136,6 +136,14 @@ func terminal(t *testing.T, width uint16) (main, side *os.File) {
 	return main, side
 }
 
+func TestTerminalWithoutASize(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	_, side := terminal(t, 0)
+	if m := Auto.resolve(side); m != Plain {
+		t.Errorf("mode %d", m)
+	}
+}
+
 func TestBarsOnATerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	main, side := terminal(t, 100)
@@ -230,7 +238,7 @@ func TestBarLine(t *testing.T) {
 		{State{Phase: "downloading", Current: mb(10), Total: mb(40), Rate: 5e6, Left: 6 * time.Second}, 90, "4f4fb700ef54  downloading  [=====>               ]  10.0 MB / 40.0 MB  5.0 MB/s  0:06"},
 		{State{Phase: "downloading", Current: mb(10), Total: mb(40), Rate: 5e6, Left: 6 * time.Second}, 60, "4f4fb700ef54  downloading  10.0 MB / 40.0 MB  5.0 MB/s  0:06"},
 		{State{Phase: "downloading", Current: mb(10)}, 80, "4f4fb700ef54  downloading  10.0 MB"},
-		{State{Phase: "unpacking", Current: mb(40), Total: mb(40)}, 80, "4f4fb700ef54  unpacking    [===========]  40.0 MB / 40.0 MB"},
+		{State{Phase: "unpacking", Current: mb(40), Total: mb(40), Rate: 5e6}, 80, "4f4fb700ef54  unpacking    [===========]  40.0 MB / 40.0 MB"},
 		{State{Ended: true, Note: "done", Current: mb(40), Total: mb(40), Took: 13100 * time.Millisecond}, 80, "4f4fb700ef54  done         40.0 MB  in 13.1s"},
 		{State{Ended: true, Note: "exists"}, 80, "4f4fb700ef54  exists     "},
 		{State{Ended: true, Note: "failed", Err: errors.New("cut")}, 24, "4f4fb700  failed: cut"},
