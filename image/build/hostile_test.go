@@ -1,0 +1,180 @@
+package build
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestHostileMounts: where a step's mounts go and come from is decided inside the
+// root of the stage (buildkit CVE-2024-23651, 23652; buildah CVE-2024-1753, 9675).
+func TestHostileMounts(t *testing.T) {
+	b := newBench(t).busybox()
+	victim := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(victim, "v"), []byte("safe"), 0o644))
+	b.o.Secrets = map[string]Secret{"s": {Value: []byte("x")}}
+	r := b.build(strings.ReplaceAll(`FROM base
+RUN mkdir /real && ln -s VICTIM /lnk && ln -s ../../../../../../VICTIM /up && ln -s / /root-link && ln -s VICTIM/v /file
+RUN --mount=type=cache,target=/lnk/new touch /lnk/new/a
+RUN --mount=type=tmpfs,target=/up/new touch /up/new/a
+RUN --mount=type=secret,id=s,target=/lnk/secret cat /lnk/secret
+RUN --mount=type=bind,target=/file,source=f cat /file
+RUN --mount=type=cache,id=../../../../x,target=/c --mount=type=cache,target=/d,id=/etc touch /c/a /d/a
+RUN --mount=type=bind,from=base,source=/../../../..,target=/m test ! -e /m/VICTIM
+WORKDIR /lnk/work
+COPY f /lnk/copied
+COPY f /file
+`, "VICTIM", victim), "t", "f=1")
+	left, err := os.ReadDir(victim)
+	must(t, err)
+	raw, err := os.ReadFile(filepath.Join(victim, "v"))
+	must(t, err)
+	if len(left) != 1 || string(raw) != "safe" {
+		t.Errorf("the victim has %v, %q", left, raw)
+	}
+	if got := b.read(r, victim+"/copied"); got != "1" {
+		t.Errorf("the copy through a link is %q", got)
+	}
+}
+
+// TestContextEscapes: nothing outside of the context is copied.
+func TestContextEscapes(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("1"), 0o644))
+	must(t, os.Symlink("/etc/shadow", filepath.Join(dir, "abs")))
+	must(t, os.Symlink("../../../../../../etc/shadow", filepath.Join(dir, "rel")))
+	must(t, os.Symlink("/etc", filepath.Join(dir, "dir")))
+	for _, src := range []string{"abs", "rel", "dir/shadow", "../x", "a/../../x", "/../x"} {
+		_, err := b.tryIn(dir, "FROM scratch\nCOPY "+src+" /x\n", "")
+		if err == nil || !strings.Contains(err.Error(), "Dockerfile:2: ") {
+			t.Errorf("%s: %v", src, err)
+		}
+	}
+	// A link that is copied with its directory is a link.
+	r := b.buildIn(dir, "FROM scratch\nCOPY . /x/\n", "t")
+	layer, _ := b.store.Layer(r.Images[0].Layers[0])
+	if target, err := os.Readlink(filepath.Join(layer, "x/abs")); err != nil || target != "/etc/shadow" {
+		t.Errorf("%s, %v", target, err)
+	}
+}
+
+// repository makes a git repository that a web server can serve as files.
+func repository(t *testing.T) (dir string, commit string) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed")
+	}
+	work, top := t.TempDir(), t.TempDir()
+	must(t, os.WriteFile(filepath.Join(work, "Dockerfile"), []byte("FROM scratch\nCOPY f /f\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(work, "f"), []byte("git\n"), 0o644))
+	must(t, os.Mkdir(filepath.Join(work, "sub"), 0o755))
+	must(t, os.WriteFile(filepath.Join(work, "sub/g"), []byte("sub\n"), 0o644))
+	must(t, os.Symlink("/etc", filepath.Join(work, "evil")))
+	git := func(dir string, args ...string) string {
+		cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git(work, "init", "-q", "-b", "main")
+	git(work, "add", ".")
+	git(work, "commit", "-q", "-m", "one")
+	git(work, "tag", "v1")
+	git(work, "clone", "-q", "--bare", work, filepath.Join(top, "r.git"))
+	git(filepath.Join(top, "r.git"), "update-server-info")
+	return top, git(work, "rev-parse", "HEAD")
+}
+
+func TestAddFromElsewhere(t *testing.T) {
+	b := newBench(t)
+	top, commit := repository(t)
+	must(t, os.WriteFile(filepath.Join(top, "file.txt"), []byte("web\n"), 0o644))
+	hits := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hits++
+		http.FileServer(http.Dir(top)).ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	const sum = "sha256:0c3d64c1bd2d2ae9bcdc4d4e3ebd1de4d31f4ed4c2c12e0b4a2d9d3e4f5a6b7c"
+	dockerfile := strings.ReplaceAll(`FROM scratch
+ADD URL/file.txt /web/
+ADD --chmod=644 URL/file.txt /one
+ADD URL/r.git#v1 /git/
+ADD --keep-git-dir URL/r.git#main:sub /sub
+ADD URL/r.git?commit=COMMIT&ref=main /query/
+`, "URL", server.URL)
+	dockerfile = strings.ReplaceAll(dockerfile, "COMMIT", commit)
+	r := b.build(dockerfile, "t")
+	for name, want := range map[string]string{"web/file.txt": "web\n", "one": "web\n", "git/f": "git\n", "sub/g": "sub\n", "query/f": "git\n", "git/.git": "missing"} {
+		if got := b.read(r, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if r = b.build(dockerfile, "t"); r.Cached != r.Steps {
+		t.Errorf("%d of %d cached", r.Cached, r.Steps)
+	}
+	for line, want := range map[string]string{
+		"ADD --checksum=" + sum + " URL/file.txt /x": "its digest is",
+		"ADD URL/none /x":          "404",
+		"ADD URL/ /x/":             "no name for the file",
+		"ADD URL/r.git#nothere /x": "no revision nothere",
+		"ADD --checksum=" + strings.Repeat("0", 40) + " URL/r.git#main /x": "is commit " + commit,
+		"ADD URL/r.git#main:evil/passwd /x":                                "leads out of the tree",
+		"ADD URL/r.git#--upload-pack=x /x":                                 "not the name of a repository",
+		"COPY URL/file.txt /x":                                             "only ADD takes URLs",
+	} {
+		if _, err := b.try("FROM scratch\n"+strings.ReplaceAll(line, "URL", server.URL)+"\n", ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", line, err, want)
+		}
+	}
+	// A git context, and one whose subdirectory leads outside.
+	for place, want := range map[string]string{"/r.git#v1": "", "/r.git#v1:evil": "Dockerfile: no Dockerfile", "/r.git#v1:none": "no directory none"} {
+		src, err := OpenSource(t.Context(), SourceOptions{Context: server.URL + place, Tmp: t.TempDir()})
+		if want == "" && (err != nil || string(src.Dockerfile) != "FROM scratch\nCOPY f /f\n") {
+			t.Errorf("%s: %v", place, err)
+		}
+		if want != "" && err == nil {
+			t.Errorf("%s: it is opened", place)
+		}
+		src.Close()
+	}
+}
+
+// TestSSHMount: the command talks to the agent through a socket of its own.
+func TestSSHMount(t *testing.T) {
+	b := newBench(t).busybox()
+	socket := filepath.Join(t.TempDir(), "agent")
+	listener, err := net.Listen("unix", socket)
+	must(t, err)
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("agent here\n")) // a client that has gone is its own fault
+			_ = conn.Close()                          // as above
+		}
+	}()
+	b.o.SSH = map[string]string{"default": socket}
+	r := b.build("FROM base\nRUN --mount=type=ssh,uid=33,mode=0666 ls -ln $SSH_AUTH_SOCK | cut -c1-10 > /l; nc local:$SSH_AUTH_SOCK < /dev/null > /o || true\nRUN test ! -e /run/buildkit\n", "t")
+	if got := b.read(r, "l"); !strings.HasPrefix(got, "srw-rw-rw-") {
+		t.Errorf("the socket is %q", got)
+	}
+	if got := b.read(r, "run"); got != "missing" {
+		t.Errorf("run is %q", got)
+	}
+	if _, err := b.try("FROM base\nRUN --mount=type=ssh,id=other,required true\n", ""); err == nil || !strings.Contains(err.Error(), "it is required") {
+		t.Errorf("%v", err)
+	}
+}
