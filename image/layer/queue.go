@@ -7,8 +7,8 @@ const (
 	smallFile = 64 << 10
 	// queueBytes bounds the content that waits for being written.
 	queueBytes = 1 << 20
-	// queueJobs bounds the files that wait.
-	queueJobs = 256
+	// queueJobs is more than queueBytes lets in: the channel never blocks.
+	queueJobs = 2 * queueBytes / tinyFile
 )
 
 // place is a name in a directory.
@@ -29,6 +29,9 @@ type queue struct {
 	flying map[place]struct{}
 	bytes  int
 	err    error
+	// until is what the reader waits for, nil when it does not wait. Waking it for
+	// every file would cost as much as the file.
+	until func() bool
 }
 
 // job is one small file.
@@ -72,21 +75,39 @@ func (q *queue) finish(j job, err error) {
 	if q.err == nil {
 		q.err = err
 	}
-	q.idle.Broadcast()
+	if q.until != nil && q.until() {
+		q.idle.Signal()
+	}
 	q.mu.Unlock()
+}
+
+// wait waits, with mu held, until what holds or a writer has failed.
+func (q *queue) wait(what func() bool) error {
+	q.until = func() bool { return q.err != nil || what() }
+	for !q.until() {
+		q.idle.Wait()
+	}
+	q.until = nil
+	return q.err
+}
+
+func (q *queue) isFlying(at place) bool {
+	_, busy := q.flying[at]
+	return busy
 }
 
 // put hands a job over; it waits while too much, or a file of the same name, is on
 // its way.
 func (q *queue) put(j job) error {
 	q.mu.Lock()
-	for q.err == nil {
-		if _, busy := q.flying[j.at]; !busy && q.bytes <= queueBytes {
-			break
-		}
-		q.idle.Wait()
-	}
 	err := q.err
+	if q.bytes > queueBytes {
+		// Half of it, so that the reader has something to do when it wakes.
+		err = q.wait(func() bool { return q.bytes <= queueBytes/2 })
+	}
+	if q.isFlying(j.at) {
+		err = q.wait(func() bool { return !q.isFlying(j.at) })
+	}
 	if err == nil {
 		q.bytes += cap(*j.data)
 		q.flying[j.at] = struct{}{}
@@ -104,13 +125,7 @@ func (q *queue) put(j job) error {
 func (q *queue) settle(at place) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.err == nil {
-		if _, busy := q.flying[at]; !busy {
-			break
-		}
-		q.idle.Wait()
-	}
-	return q.err
+	return q.wait(func() bool { return !q.isFlying(at) })
 }
 
 // holds tells whether a file of that name is on its way, in whatever directory.
@@ -129,9 +144,12 @@ func (q *queue) holds(name string) bool {
 func (q *queue) drain() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.flying) > 0 {
+	// All of it, also after a failure: what is removed next must not be written to.
+	q.until = func() bool { return len(q.flying) == 0 }
+	for !q.until() {
 		q.idle.Wait()
 	}
+	q.until = nil
 	return q.err
 }
 
