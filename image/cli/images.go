@@ -139,7 +139,7 @@ func describeImage(s *store.Store, img store.Image) imageRow {
 	}
 	config, _, err := s.ReadConfig(m.Config)
 	if err != nil {
-		// An artifact, or damage: there is nothing more to show; verify says which.
+		// An artefact, or damage: there is nothing more to show; verify says which.
 		row.Platform = "-"
 		return row
 	}

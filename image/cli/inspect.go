@@ -147,7 +147,7 @@ func inspectImage(s *store.Store, word, platform string) (imageDetails, error) {
 		return d, err
 	}
 	if d.Config = raw; !json.Valid(raw) {
-		d.Config = nil // an artifact's, of any type
+		d.Config = nil // an artefact's, of any type
 	}
 	var chain, diffIDs []digest.Digest
 	if config, err := image.ParseConfig(raw); err == nil {

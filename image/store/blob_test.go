@@ -401,12 +401,12 @@ func FuzzInsert(f *testing.F) {
 		var list []span
 		var want [512]bool
 		for i := 0; i+1 < len(raw); i += 2 {
-			new := span{int64(raw[i]), int64(raw[i]) + int64(raw[i+1])}
-			if new.from == new.to {
+			part := span{int64(raw[i]), int64(raw[i]) + int64(raw[i+1])}
+			if part.from == part.to {
 				continue
 			}
-			list = insert(list, new)
-			for j := new.from; j < new.to; j++ {
+			list = insert(list, part)
+			for j := part.from; j < part.to; j++ {
 				want[j] = true
 			}
 		}

@@ -88,7 +88,7 @@ func groups(links map[string]string) [][]string {
 	}
 	var all [][]string
 	for first, entries := range byFirst {
-		group := append(entries, first)
+		group := slices.Concat(entries, []string{first})
 		slices.Sort(group)
 		all = append(all, group)
 	}
