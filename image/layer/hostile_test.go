@@ -225,10 +225,9 @@ func FuzzApply(f *testing.F) {
 	if os.Geteuid() != 0 {
 		f.Skip("needs root: files get the owners of the archive")
 	}
-	t := &testing.T{}
-	f.Add(pack(t, dirEntry("d"), fileEntry("d/f", "x"), linkEntry("l", "/etc"), fileEntry("l/x", "y")))
-	f.Add(pack(t, fileEntry("d/.wh.f", ""), fileEntry("d/.wh..wh..opq", ""), hardEntry("h", "d/f")))
-	f.Add(pack(t, tar.Header{Name: "f", PAXRecords: map[string]string{"SCHILY.xattr.user.x": "y"}}))
+	f.Add(pack(f, dirEntry("d"), fileEntry("d/f", "x"), linkEntry("l", "/etc"), fileEntry("l/x", "y")))
+	f.Add(pack(f, fileEntry("d/.wh.f", ""), fileEntry("d/.wh..wh..opq", ""), hardEntry("h", "d/f")))
+	f.Add(pack(f, tar.Header{Name: "f", PAXRecords: map[string]string{"SCHILY.xattr.user.x": "y"}}))
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		top := t.TempDir()
 		target := filepath.Join(top, "target")

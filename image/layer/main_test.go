@@ -27,7 +27,7 @@ func root(t *testing.T) {
 }
 
 // pack makes an archive; a header's missing fields get usual values.
-func pack(t *testing.T, entries ...tar.Header) []byte {
+func pack(t testing.TB, entries ...tar.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

@@ -480,6 +480,38 @@ func TestInheritedMetadata(t *testing.T) {
 	}
 }
 
+// TestNothingStaysOpen: broken layers leave no descriptor behind (CVE-2021-20291,
+// CVE-2026-114236).
+func TestNothingStaysOpen(t *testing.T) {
+	root(t)
+	m, s := newMemory(), newStore(t)
+	whole := m.manifestOf(t, m.image(t, gz(t, "f", noise(50_000)), gz(t, "g", noise(60_000))))
+	blob := m.blobs[whole.Layers[1].Digest]
+	count := func() int {
+		list, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	before := 0
+	for i := range 100 {
+		broken := *whole
+		broken.Layers = []image.Descriptor{whole.Layers[0], m.add(ocispec.MediaTypeImageLayerGzip, blob[:len(blob)*i/100])}
+		ref := m.tag(t, "broken", m.addJSON(t, ocispec.MediaTypeImageManifest, broken))
+		if _, err := pullInto(s, m, ref); err == nil {
+			t.Fatalf("cut after %d%%: no error", i)
+		}
+		if i == 0 {
+			before = count()
+		}
+	}
+	if after := count(); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+	sound(t, s)
+}
+
 func TestPipeReadsAll(t *testing.T) {
 	for _, size := range []int{0, 1, pieceSize - 1, pieceSize, pieceSize*5 + 3} {
 		p := ahead(strings.NewReader(noise(size)))
