@@ -170,6 +170,27 @@ func (s *Store) Containers() (all []Container, skipped []error, err error) {
 	return all, skipped, nil
 }
 
+// lostContainers are those whose use.json is broken and which are older than this
+// boot: it was not synced when the machine crashed, and with it ended the container.
+func (s *Store) lostContainers() ([]string, error) {
+	ids, err := s.containers.names()
+	if err != nil {
+		return nil, err
+	}
+	var lost []string
+	for _, id := range ids {
+		_, err := s.Container(id)
+		if err == nil || errors.Is(err, ErrNotFound) || checkID(id) != nil {
+			continue
+		}
+		st, err := s.containers.stat(id)
+		if err == nil && time.Unix(st.Ctim.Unix()).Before(s.booted) {
+			lost = append(lost, id)
+		}
+	}
+	return lost, nil
+}
+
 // RemoveContainer removes the directory of a container. ErrNotFound when there is
 // none.
 func (s *Store) RemoveContainer(id string) error {

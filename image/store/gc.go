@@ -79,6 +79,9 @@ type collector struct {
 // run removes from the top down: names, then what they named, so that at no moment
 // something is there whose parts are not.
 func (c *collector) run(ctx context.Context) error {
+	if err := c.dropLost(); err != nil {
+		return err
+	}
 	index, err := c.s.readIndex()
 	if err != nil {
 		return err
@@ -97,6 +100,21 @@ func (c *collector) run(ctx context.Context) error {
 			return err
 		}
 		if err := step(needed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropLost removes containers that a crash of the machine has left unreadable: else
+// nobody would know what they need, and nothing could be removed.
+func (c *collector) dropLost() error {
+	lost, err := c.s.lostContainers()
+	if err != nil || c.o.DryRun {
+		return err
+	}
+	for _, id := range lost {
+		if err := c.s.RemoveContainer(id); err != nil {
 			return err
 		}
 	}

@@ -119,6 +119,26 @@ func TestGCKeepsWhatContainersUse(t *testing.T) {
 	}
 }
 
+// A crash of the machine can leave a container's file empty; gc goes on.
+func TestGCAfterCrash(t *testing.T) {
+	s := open(t, Options{})
+	c, err := s.NewContainer(Use{ID: "c1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(c.Dir, useName), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.GC(t.Context(), GCOptions{}); err == nil {
+		t.Error("a container of this boot that cannot be read")
+	}
+	s.booted = time.Now().Add(time.Hour)
+	gc(t, s, GCOptions{})
+	if _, err := os.Stat(c.Dir); !notExist(err) {
+		t.Error("a container of before the crash is still there")
+	}
+}
+
 func TestGCOfTheBuildCache(t *testing.T) {
 	s := open(t, Options{})
 	m := mustPut(t, s, "", "a")

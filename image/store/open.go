@@ -6,10 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"berth/image"
 
 	"github.com/opencontainers/go-digest"
+	"golang.org/x/sys/unix"
 )
 
 // Options says how a store is opened.
@@ -44,6 +46,8 @@ type Store struct {
 	// unsynced are the layers that were made, or found, without a syncfs.
 	unsynced map[digest.Digest]bool
 	boot     string
+	// booted is when the machine was started.
+	booted time.Time
 }
 
 // DefaultDir is where the store of this user is: /var/lib/berth for root,
@@ -88,7 +92,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("store %s: %w", o.Dir, err)
 	}
 	o.Dir = path
-	s := &Store{options: o, unsynced: map[digest.Digest]bool{}, boot: bootID()}
+	s := &Store{options: o, unsynced: map[digest.Digest]bool{}, boot: bootID(), booted: bootTime()}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: %w", err), s.Close())
 	}
@@ -215,6 +219,16 @@ func (s *Store) waiting(what string) {
 	if s.options.Waiting != nil {
 		s.options.Waiting(what)
 	}
+}
+
+// bootTime is when the machine was started, or the zero time when the kernel does
+// not tell.
+func bootTime() time.Time {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return time.Time{}
+	}
+	return time.Now().Add(-time.Duration(now.Nano()))
 }
 
 // bootID names this boot of the machine. Where the kernel does not tell, it is
