@@ -1,6 +1,11 @@
 package command
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
 
 func TestSize(t *testing.T) {
 	for s, want := range map[string]int64{
@@ -25,6 +30,29 @@ func TestDistance(t *testing.T) {
 	}{{"", "", 0}, {"", "ab", 2}, {"list", "list", 0}, {"lst", "list", 1}, {"froce", "force", 1}, {"statr", "state", 1}, {"ab", "ba", 1}, {"kitten", "sitting", 3}} {
 		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != got {
 			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestOneSpelling(t *testing.T) {
+	app := &cli.App{
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "debug", Aliases: []string{"d"}}},
+		Commands: []*cli.Command{{Name: "run", Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "interactive", Aliases: []string{"i"}}, &cli.BoolFlag{Name: "tty", Aliases: []string{"t"}},
+			&cli.StringFlag{Name: "env", Aliases: []string{"e"}}, &cli.BoolFlag{Name: "it-is"},
+		}}},
+	}
+	for args, want := range map[string]string{
+		"berth -d run -it x -it":      "berth --debug run --interactive --tty x -it",
+		"berth run -ite A=1 -t x":     "berth run --interactive --tty --env A=1 --tty x",
+		"berth run -eit x":            "berth run -eit x",
+		"berth run -it-is -ix -i=1 x": "berth run --it-is -ix --interactive=1 x",
+		"berth run -e -it x":          "berth run --env -it x",
+		"berth run -- -it":            "berth run -- -it",
+		"berth":                       "berth",
+	} {
+		if got := strings.Join(OneSpelling(app, strings.Fields(args)), " "); got != want {
+			t.Errorf("%s: %s, want %s", args, got, want)
 		}
 	}
 }
