@@ -94,8 +94,10 @@ func (b *berth) abandon(o *libcontainer.CreateOptions, err error) {
 }
 
 func noImageFlags(c *cli.Context) error {
+	// Not IsSet, which looks at all flags for each of them.
+	given := c.LocalFlagNames()
 	for _, f := range imageFlags() {
-		if name := f.Names()[0]; c.IsSet(name) {
+		if name := f.Names()[0]; slices.Contains(given, name) {
 			return command.Usage(c, errors.New("--"+name+" needs --image; without it config.json says that"))
 		}
 	}

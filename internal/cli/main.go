@@ -55,7 +55,7 @@ func (b *berth) app(args []string) *cli.App {
 		Version:                   version,
 		Compiled:                  time.Unix(0, 0), // else cli stats the executable
 		Flags:                     globalFlags(),
-		Before:                    b.setUp,
+		Before:                    b.before,
 		Action:                    rootAction,
 		OnUsageError:              usageError,
 		ExitErrHandler:            func(*cli.Context, error) {}, // finish does it
@@ -70,8 +70,32 @@ func (b *berth) app(args []string) *cli.App {
 	for _, c := range app.Commands {
 		c.HideHelpCommand = true // a container may be called help
 		c.OnUsageError = usageError
+		skipFlagActions(c)
 	}
 	return app
+}
+
+// before sets up what the verb needs, and hides the global flags as skipFlagActions does
+// those of a verb.
+func (b *berth) before(c *cli.Context) error {
+	err := b.setUp(c)
+	c.Command.Flags = nil
+	return err
+}
+
+// skipFlagActions hides the flags between parsing and action, when cli compares every one
+// with all others to find those that have an action of their own. None has, and with
+// the flags of run it takes a millisecond.
+func skipFlagActions(cmd *cli.Command) {
+	flags, action := cmd.Flags, cmd.Action
+	cmd.Before = func(*cli.Context) error {
+		cmd.Flags = nil
+		return nil
+	}
+	cmd.Action = func(c *cli.Context) error {
+		cmd.Flags = flags
+		return action(c)
+	}
 }
 
 // flagsLast are the verbs whose flags may stand behind the container: scripts for
