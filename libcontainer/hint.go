@@ -55,6 +55,7 @@ var knownCauses = [...]struct{ text, hint string }{
 	{"without setting console socket", "let config.json say \"terminal\": false, give --console-socket, or use 'berth run', which takes the terminal it is called on"},
 	{"container does not exist", "'berth list' shows the containers there are; --root names another directory of them"},
 	{"needs CAP_SYS_NICE on the host", "run it as root, or leave the priority to what the caller has: a user may lower it only"},
+	{"is not mapped in the container's user namespace", "map more ids: a user needs ranges in /etc/subuid and /etc/subgid, newuidmap and newgidmap ('berth info' tells what is missing)"},
 	{") not allowed", "map ids that /etc/subuid and /etc/subgid give to this user ('berth info' names them), as 'berth spec --rootless --userns auto' does"},
 	{"cannot be set by an ordinary user without a range of group ids", "map a range of /etc/subgid, as 'berth spec --rootless --userns auto' does"},
 	{"init stage ended with status 0x7f00", "berth has to be linked statically: build it with make"},
