@@ -44,7 +44,7 @@ func (b *builder) apply(ctx context.Context, l *buildLayer) error {
 		return err
 	}
 	defer dir.Close()
-	opts := layer.ApplyOptions{UserNS: b.o.UserNS, Lower: func(context.Context) ([]*os.File, error) { return below, nil }}
+	opts := layer.ApplyOptions{UserNS: b.o.UserNS, Squash: b.o.OneOwner, Lower: func(context.Context) ([]*os.File, error) { return below, nil }}
 	if b.o.UserNS {
 		opts.Format = layer.OverlayUser
 	}

@@ -55,7 +55,7 @@ func (s *runStep) prepare(ctx context.Context, w *workspace) (_ *runBundle, err 
 	if err := os.Mkdir(rb.dir, 0o700); err != nil {
 		return nil, err
 	}
-	root := rootTree(w)
+	root := s.r.rootTree(w)
 	spec, err := s.spec(root)
 	if err != nil {
 		return nil, err

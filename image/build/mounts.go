@@ -32,7 +32,7 @@ func (s *runStep) stepMounts(ctx context.Context, rb *runBundle, w *workspace) (
 	if err := s.networkFiles(rb, set); err != nil {
 		return nil, err
 	}
-	memory := &memoryDir{parent: rb.dir, rb: rb, quota: "16m"}
+	memory := &memoryDir{b: s.r.builder, parent: rb.dir, rb: rb, quota: "16m"}
 	if s.script != "" {
 		file, err := memory.file(s.scriptName, []byte(s.script), 0o755, 0, 0)
 		if err != nil {
@@ -172,7 +172,7 @@ func (s *runStep) copyForMount(ctx context.Context, root *tree.Root, at tree.Rea
 		return "", err
 	}
 	defer top.Close()
-	c := tree.Copy{From: root, To: &tree.Root{FD: int(top.Fd())}, Sources: []string{at.Path}, Dest: "/content"}
+	c := tree.Copy{From: root, To: &tree.Root{FD: int(top.Fd()), OneOwner: s.r.o.OneOwner}, Sources: []string{at.Path}, Dest: "/content"}
 	if at.Path == "" {
 		c.Sources = []string{"."}
 	}
@@ -333,15 +333,23 @@ func (s *runStep) seedCache(ctx context.Context, fresh string, m *instructions.M
 			return err
 		}
 		defer top.Close()
-		c := tree.Copy{From: root, To: &tree.Root{FD: int(top.Fd())}, Sources: []string{mountPath(m.Source)}, Dest: "/"}
+		c := tree.Copy{From: root, To: &tree.Root{FD: int(top.Fd()), OneOwner: s.r.o.OneOwner}, Sources: []string{mountPath(m.Source)}, Dest: "/"}
 		if err := c.Do(ctx); err != nil {
 			return err
 		}
 	}
-	if err := os.Chown(fresh, uid, gid); err != nil {
+	if err := s.r.own(fresh, uid, gid); err != nil {
 		return err
 	}
 	return unix.Chmod(fresh, mode&0o7777)
+}
+
+// own gives a file to a user of the step, if there are users.
+func (b *builder) own(file string, uid, gid int) error {
+	if b.o.OneOwner {
+		return nil
+	}
+	return os.Chown(file, uid, gid)
 }
 
 func id(n *uint64) int {

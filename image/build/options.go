@@ -53,6 +53,8 @@ type Options struct {
 	Display *display.Display
 	// UserNS says that the process is root of a user namespace only.
 	UserNS bool
+	// OneOwner says that this namespace has a single id: all files are root's.
+	OneOwner bool
 	// CacheFrom are caches from elsewhere, CacheTo says what Built.Cache holds.
 	CacheFrom []CacheSource
 	CacheTo   CacheMode

@@ -240,4 +240,6 @@ func oneLine(args []string) string {
 }
 
 // rootTree is what the step sees as its root.
-func rootTree(w *workspace) *tree.Root { return &tree.Root{FD: w.view.fd()} }
+func (b *builder) rootTree(w *workspace) *tree.Root {
+	return &tree.Root{FD: w.view.fd(), OneOwner: b.o.OneOwner}
+}

@@ -23,6 +23,7 @@ const maxSecret = 500 << 10
 // memoryDir is a tmpfs in this process's mount namespace, made when it is first used:
 // what is in it never reaches a disk.
 type memoryDir struct {
+	b      *builder
 	parent string
 	rb     *runBundle
 	quota  string
@@ -76,7 +77,7 @@ func (m *memoryDir) file(name string, content []byte, mode os.FileMode, uid, gid
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return "", err
 	}
-	if err := os.Chown(file, uid, gid); err != nil {
+	if err := m.b.own(file, uid, gid); err != nil {
 		return "", err
 	}
 	return file, os.Chmod(file, mode)
@@ -168,7 +169,7 @@ func (s *runStep) sshMount(rb *runBundle, set *mountSet, memory *memoryDir, m *i
 		return err
 	}
 	socket := filepath.Join(dir, "agent-"+strconv.Itoa(i))
-	if err := forward(rb, socket, agent, perm(m.Mode, 0o600), number(m.UID), number(m.GID)); err != nil {
+	if err := s.r.forward(rb, socket, agent, perm(m.Mode, 0o600), number(m.UID), number(m.GID)); err != nil {
 		return fmt.Errorf("ssh %s: %w", id, err)
 	}
 	target := m.Target
@@ -181,7 +182,7 @@ func (s *runStep) sshMount(rb *runBundle, set *mountSet, memory *memoryDir, m *i
 }
 
 // forward passes connections of a new socket on to another until the step ends.
-func forward(rb *runBundle, socket, to string, mode os.FileMode, uid, gid int) error {
+func (b *builder) forward(rb *runBundle, socket, to string, mode os.FileMode, uid, gid int) error {
 	// By a descriptor of the directory: the path of a socket has at most 107 bytes.
 	dir, err := openPath(filepath.Dir(socket))
 	if err != nil {
@@ -205,7 +206,7 @@ func forward(rb *runBundle, socket, to string, mode os.FileMode, uid, gid int) e
 		}
 	})
 	rb.onClose(listener.Close)
-	return errors.Join(os.Chown(socket, uid, gid), os.Chmod(socket, mode))
+	return errors.Join(b.own(socket, uid, gid), os.Chmod(socket, mode))
 }
 
 // pass copies both ways until one side ends.

@@ -25,7 +25,7 @@ func (b *builder) squash(ctx context.Context, s *state) error {
 	if w.upper, err = makeDir(dir + "/upper"); err != nil {
 		return err
 	}
-	to := &tree.Root{FD: int(w.upper.Fd())}
+	to := &tree.Root{FD: int(w.upper.Fd()), OneOwner: b.o.OneOwner}
 	for _, l := range own {
 		from, err := l.open(ctx)
 		if err != nil {

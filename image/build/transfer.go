@@ -75,7 +75,7 @@ func (r *stageRun) transfer(ctx context.Context, t *transfer) error {
 		return err
 	}
 	return r.apply(ctx, change{text: t.text, history: t.history(), key: key, alone: t.link, do: func(ctx context.Context, w *workspace, _ *display.Step) error {
-		return r.place(ctx, t, dest, rootTree(w))
+		return r.place(ctx, t, dest, r.rootTree(w))
 	}})
 }
 

@@ -80,7 +80,7 @@ func (b *builder) materialize(ctx context.Context, base *state, s *plan.Stage) (
 	}
 	text := "FROM " + s.Base
 	err = run.apply(ctx, change{text: text, history: text, key: key, do: func(ctx context.Context, w *workspace, _ *display.Step) error {
-		c.To = &tree.Root{FD: w.view.fd()}
+		c.To = b.rootTree(w)
 		return c.Do(ctx)
 	}})
 	return child, err

@@ -31,7 +31,7 @@ func (r *stageRun) workdir(ctx context.Context, c *instructions.WorkdirCommand) 
 	return r.apply(ctx, change{
 		text: "WORKDIR " + dir, history: "WORKDIR " + dir, key: key,
 		do: func(_ context.Context, w *workspace, _ *display.Step) error {
-			root := &tree.Root{FD: w.view.fd()}
+			root := r.rootTree(w)
 			var owner *tree.Owner
 			if user != "" {
 				o, err := root.LookupOwner(user)

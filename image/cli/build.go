@@ -15,6 +15,7 @@ import (
 	"berth/image/layer"
 	"berth/image/pull"
 	"berth/image/store"
+	"berth/image/userns"
 	"berth/internal/command"
 
 	"github.com/urfave/cli/v2"
@@ -80,7 +81,7 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	defer src.Close()
 	o := f.options
 	o.Store, o.Dockerfile, o.Name, o.Context = s, src.Dockerfile, src.Name, src.Context
-	o.UserNS = layer.InUserNamespace()
+	o.UserNS, o.OneOwner = layer.InUserNamespace(), userns.Single()
 	o.Images = &buildImages{b: b, s: s, f: f}
 	o.Runner = &runtimeRunner{b: b}
 	if f.check {

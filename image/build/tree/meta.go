@@ -13,6 +13,8 @@ import (
 // ownerOf is whom the copy of a file belongs to.
 func (w *writer) ownerOf(st *unix.Stat_t) Owner {
 	switch {
+	case w.to.OneOwner:
+		return Owner{}
 	case w.chown != nil:
 		return *w.chown
 	case w.forced != nil:

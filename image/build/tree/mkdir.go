@@ -73,7 +73,7 @@ func (w *writer) mkdir(dir int, name string) (created bool, err error) {
 	if err := unix.Fchmodat(dir, name, 0o755, 0); err != nil {
 		return true, &os.PathError{Op: "chmod", Path: name, Err: err}
 	}
-	if w.chown != nil {
+	if w.chown != nil && !w.to.OneOwner {
 		if err := unix.Fchownat(dir, name, w.chown.UID, w.chown.GID, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 			return true, &os.PathError{Op: "chown", Path: name, Err: err}
 		}

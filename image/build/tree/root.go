@@ -26,6 +26,9 @@ type Root struct {
 	// Owner, if set, is whom all files appear to belong to: files of a build context
 	// are root's, whoever runs the build.
 	Owner *Owner
+	// OneOwner gives all that is written to root, whatever owner is asked for: in a user
+	// namespace with a single id there is no other.
+	OneOwner bool
 	// Confined says so when a path leads out of the tree, instead of taking it from
 	// the tree's root: what a build context is for.
 	Confined bool
