@@ -7,7 +7,6 @@ import (
 	"berth/image"
 	"berth/image/progress"
 	"berth/image/pull"
-	"berth/image/store"
 	"berth/internal/command"
 
 	"github.com/opencontainers/go-digest"
@@ -80,11 +79,11 @@ func (b *berth) pullAll(c *cli.Context, o pull.Options, show shown) error {
 	defer s.Close() // closes directories
 	o.Store = s
 	return several(c.Args().Slice(), func(word string) error {
-		return b.pullOne(c, s, o, show, word)
+		return b.pullOne(c, o, show, word)
 	})
 }
 
-func (b *berth) pullOne(c *cli.Context, s *store.Store, o pull.Options, show shown, word string) error {
+func (b *berth) pullOne(c *cli.Context, o pull.Options, show shown, word string) error {
 	o.Progress = progress.New(os.Stderr, show.mode)
 	defer o.Progress.Close()
 	r := remoteOf(c)

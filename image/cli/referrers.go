@@ -17,7 +17,7 @@ func (b *berth) referrers() *cli.Command {
 			"   berth referrers --type application/spdx+json registry.example/team/app@sha256:...",
 		Flags: append([]cli.Flag{
 			command.FormatFlag(),
-			&cli.StringFlag{Name: "type", Usage: "list those of the artifact `TYPE` only"},
+			&cli.StringFlag{Name: "type", Usage: "list those of one `TYPE` only"},
 			&cli.StringFlag{Name: "platform", Usage: "of an image for several platforms, what refers to the one for `OS/ARCH`"},
 			credsFlag(),
 		}, registryFlags()...),

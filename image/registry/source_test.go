@@ -210,7 +210,7 @@ func TestSlowReaderIsNoSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.Close() //nolint:errcheck // only read
+	defer b.Close() // only read
 	if _, err := io.ReadFull(b, make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
