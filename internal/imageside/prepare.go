@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
+	"syscall"
 
 	"berth/internal/idmap"
 
@@ -120,12 +122,16 @@ func run(files []*os.File, args []string) ([]byte, error) {
 	}
 	program := os.NewFile(uintptr(fd), "berth-image")
 	defer program.Close() // it was only read
+	// The death signal is that of the thread which forks.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var out bytes.Buffer
 	cmd := &exec.Cmd{
 		// By this process's name: in the child ExtraFiles may take the number.
 		Path: "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(fd),
 		Args: append([]string{"berth"}, args...), ExtraFiles: files,
 		Stdout: &out, Stderr: os.Stderr,
+		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM},
 	}
 	err = cmd.Run()
 	var exit *exec.ExitError
