@@ -28,7 +28,7 @@ func imageFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "set a variable: `KEY=VALUE`, or KEY for the caller's (repeatable)"},
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "run as `USER[:GROUP]`, names or numbers"},
 		&cli.StringFlag{Name: "cwd", Aliases: []string{"workdir", "w"}, Usage: "begin in the directory `PATH` of the container"},
-		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, DisableDefaultText: true, Usage: "give the command a terminal"},
+		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, DisableDefaultText: true, Usage: "give the command a terminal (default: run does when it is called on one, without --detach)"},
 		&cli.BoolFlag{Name: "interactive", Aliases: []string{"i"}, Hidden: true}, // Docker's; stdin is always open
 		&cli.StringFlag{Name: "entrypoint", Usage: "run `COMMAND` in the place of the image's entrypoint"},
 		&cli.StringFlag{Name: "hostname", Usage: "call the container `NAME` (default: its id)"},
@@ -123,7 +123,7 @@ func imageRequest(c *cli.Context) (*imageside.Request, error) {
 		Image: c.String("image"), Pull: c.String("pull"), Platform: c.String("platform"),
 		PlainHTTP: c.Bool("plain-http"), Quiet: c.Bool("quiet"),
 		Args: imageCommand(c), Env: callersEnv(c.StringSlice("env")),
-		User: c.String("user"), Cwd: c.String("cwd"), Tty: c.Bool("tty"), Hostname: c.String("hostname"),
+		User: c.String("user"), Cwd: c.String("cwd"), Tty: wantsTerminal(c), Hostname: c.String("hostname"),
 		ReadOnly: c.Bool("read-only"), NewPrivileges: c.Bool("new-privileges"),
 		CapAdd: c.StringSlice("cap-add"), CapDrop: c.StringSlice("cap-drop"),
 		Binds: c.StringSlice("bind"), Net: c.String("net"), Pids: c.Int64("pids-limit"),
@@ -145,6 +145,15 @@ func imageRequest(c *cli.Context) (*imageside.Request, error) {
 		return nil, fmt.Errorf("--seccomp %q: not default or none", profile)
 	}
 	return r, nil
+}
+
+// wantsTerminal is --tty, or what a person expects who calls run on a terminal: the
+// first container is a shell to look around in.
+func wantsTerminal(c *cli.Context) bool {
+	if c.IsSet("tty") || c.Command.Name != "run" || c.Bool("detach") || c.IsSet("console-socket") {
+		return c.Bool("tty")
+	}
+	return isTerminal(os.Stdin) && isTerminal(os.Stdout)
 }
 
 // imageCommand is what stands behind the container, and behind a -- there.

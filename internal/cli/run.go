@@ -15,7 +15,7 @@ func (b *berth) run() *cli.Command {
 			"With --detach it returns at once and the container stays.\n\n" +
 			"   berth run --bundle /bundles/web web\n" +
 			"   berth run --ephemeral try        # the bundle stays as it is\n" +
-			"   berth run --image busybox -t try sh\n\n" +
+			"   berth run --image busybox try sh\n\n" +
 			"With --image there is no bundle: the image is pulled if it is not in the store, its\n" +
 			"layers become the container's root file system, and what the container writes is\n" +
 			"removed with it. Its command follows the container, behind flags of berth.",
