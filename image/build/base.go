@@ -25,7 +25,7 @@ func (b *builder) base(ctx context.Context, cancel context.CancelCauseFunc, s *p
 			return nil, err
 		}
 		if parent.files != nil {
-			return b.materialize(ctx, parent, s)
+			return b.settleFiles(ctx, parent, s)
 		}
 		c := parent.child()
 		if s.Platform != nil && !image.MatchPlatform(parent.platform, *s.Platform) {

@@ -77,7 +77,7 @@ func (c CacheSource) read(ctx context.Context) (doc cacheDocument, err error) {
 	if err != nil {
 		return doc, err
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close()
 	raw, err := io.ReadAll(io.LimitReader(r, m.Config.Size+1))
 	if err != nil {
 		return doc, err
@@ -120,7 +120,7 @@ func (l *buildLayer) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close() //nolint:errcheck // what was fetched is kept or committed
+	defer in.Close()
 	have := in.Have()
 	r, err := l.origin.Source.Blob(ctx, l.origin.Ref, *l.blob, have)
 	if errors.Is(err, image.ErrNoRange) {
@@ -132,7 +132,7 @@ func (l *buildLayer) fetch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cached layer %s: %w", l.blob.Digest, err)
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close()
 	copied := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(in, r)
@@ -221,7 +221,8 @@ type CacheMode int
 const (
 	// CacheNone is nothing.
 	CacheNone CacheMode = iota
-	// CacheMin is the layers of the image, CacheMax all steps.
+	// CacheMin is the layers of the image.
 	CacheMin
+	// CacheMax is all steps.
 	CacheMax
 )

@@ -22,7 +22,7 @@ func ExportTar(ctx context.Context, o Options, r Result, w io.Writer) error {
 	if len(r.Images) != 1 {
 		return errors.New("an archive holds the files of one platform")
 	}
-	return withRoot(ctx, &o, r.Images[0].Layers, func(root *os.File) error {
+	return withRoot(&o, r.Images[0].Layers, func(root *os.File) error {
 		_, err := layer.Diff(ctx, root, w, layer.DiffOptions{SourceDateEpoch: o.Epoch})
 		return err
 	})
@@ -39,7 +39,7 @@ func ExportLocal(ctx context.Context, o Options, r Result, dest string) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		err := withRoot(ctx, &o, img.Layers, func(root *os.File) error {
+		err := withRoot(&o, img.Layers, func(root *os.File) error {
 			to, err := os.Open(dir)
 			if err != nil {
 				return err
@@ -62,7 +62,7 @@ func ExportLocal(ctx context.Context, o Options, r Result, dest string) error {
 }
 
 // withRoot mounts layers for reading.
-func withRoot(ctx context.Context, o *Options, chain []digest.Digest, use func(root *os.File) error) error {
+func withRoot(o *Options, chain []digest.Digest, use func(root *os.File) error) error {
 	tmp, err := os.MkdirTemp(filepath.Join(o.Store.Dir(), "tmp"), "export-")
 	if err != nil {
 		return err

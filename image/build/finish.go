@@ -35,7 +35,7 @@ func (b *builder) platformed(text string) string {
 func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 	if s.files != nil {
 		var err error
-		if s, err = b.materialize(ctx, s, b.plan.Target); err != nil {
+		if s, err = b.settleFiles(ctx, s, b.plan.Target); err != nil {
 			return Built{}, err
 		}
 	}

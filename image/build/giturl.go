@@ -97,7 +97,7 @@ func (g *GitRef) query(values url.Values) error {
 }
 
 func (g *GitRef) setQuery(key, value string) error {
-	ref := ""
+	var ref string
 	switch key {
 	case "ref":
 		ref = value

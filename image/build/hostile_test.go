@@ -137,7 +137,7 @@ ADD URL/r.git?commit=COMMIT&ref=main /query/
 		}
 	}
 	// A git context, and one whose subdirectory leads outside.
-	for place, want := range map[string]string{"/r.git#v1": "", "/r.git#v1:evil": "Dockerfile: no Dockerfile", "/r.git#v1:none": "no directory none"} {
+	for place, want := range map[string]string{"/r.git#v1": "", "/r.git#v1:evil": "no Dockerfile", "/r.git#v1:none": "no directory none"} {
 		src, err := OpenSource(t.Context(), SourceOptions{Context: server.URL + place, Tmp: t.TempDir()})
 		if want == "" && (err != nil || string(src.Dockerfile) != "FROM scratch\nCOPY f /f\n") {
 			t.Errorf("%s: %v", place, err)

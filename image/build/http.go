@@ -38,10 +38,11 @@ func get(ctx context.Context, address, dir, file string) (d download, err error)
 		return d, err
 	}
 	req.Header.Set("User-Agent", "berth")
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = time.Minute
-	// What is fetched is what its digest will be of: not unpacked on the way.
-	transport.DisableCompression = true
+	transport := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 20 * time.Second, ResponseHeaderTimeout: time.Minute,
+		// What is fetched is what its digest will be of: not unpacked on the way.
+		DisableCompression: true, ForceAttemptHTTP2: true,
+	}
 	defer transport.CloseIdleConnections()
 	client := http.Client{Transport: transport, CheckRedirect: noDowngrade}
 	resp, err := client.Do(req)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 
 	"berth/internal/linux"
 
@@ -204,5 +203,3 @@ func openPath(path string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(fd), path), nil
 }
-
-func missing(err error) bool { return errors.Is(err, syscall.ENOENT) }

@@ -80,12 +80,9 @@ func (r *stageRun) runStep(c *instructions.RunCommand) (*runStep, error) {
 	s.args = args
 	s.title = r.shown(title)
 	s.env = r.env.List()
-	switch instructions.GetSecurity(c) {
-	case instructions.SecurityInsecure:
-		if !r.o.Run.Insecure {
-			return nil, errors.New("RUN --security=insecure: it is not allowed without --allow security.insecure")
-		}
-		s.insecure = true
+	s.insecure = instructions.GetSecurity(c) == instructions.SecurityInsecure
+	if s.insecure && !r.o.Run.Insecure {
+		return nil, errors.New("RUN --security=insecure: it is not allowed without --allow security.insecure")
 	}
 	return s, r.checkNetwork(s)
 }

@@ -189,12 +189,12 @@ func (b *builder) forward(rb *runBundle, socket, to string, mode os.FileMode, ui
 		return err
 	}
 	short := procPath(dir) + "/" + filepath.Base(socket)
-	listener, err := net.Listen("unix", short)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
 	_ = dir.Close() // O_PATH
 	if err != nil {
 		return err
 	}
-	listener.(*net.UnixListener).SetUnlinkOnClose(false)
+	listener.SetUnlinkOnClose(false)
 	var open sync.WaitGroup
 	open.Go(func() {
 		for {

@@ -220,7 +220,7 @@ func (s *Source) fetch(ctx context.Context, o SourceOptions) (string, error) {
 func (s *Source) readDockerfile(o SourceOptions, dir string, local bool) error {
 	if o.Dockerfile == "-" {
 		if o.Stdin == nil {
-			return errors.New("Dockerfile: there is no input")
+			return errors.New("no input to read the Dockerfile from")
 		}
 		raw, err := io.ReadAll(io.LimitReader(o.Stdin, plan.MaxDockerfile+1))
 		s.Dockerfile, s.Name = raw, "stdin"
@@ -263,7 +263,7 @@ func (s *Source) dockerfileInside(name, dir string, local bool) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("Dockerfile: %w", err)
+			return fmt.Errorf("open the Dockerfile: %w", err)
 		}
 		raw, err := readAndClose(in)
 		s.Dockerfile, s.Name = raw, c
@@ -272,13 +272,13 @@ func (s *Source) dockerfileInside(name, dir string, local bool) error {
 		}
 		return err
 	}
-	return fmt.Errorf("Dockerfile: no %s in the context; name it with --file", candidates[0])
+	return fmt.Errorf("no %s in the context; name the Dockerfile with --file", candidates[0])
 }
 
 func readLimited(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("Dockerfile: %w", err)
+		return nil, fmt.Errorf("open the Dockerfile: %w", err)
 	}
 	return readAndClose(f)
 }
@@ -287,7 +287,7 @@ func readAndClose(f *os.File) ([]byte, error) {
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, plan.MaxDockerfile+1))
 	if err != nil {
-		return nil, fmt.Errorf("Dockerfile: %w", err)
+		return nil, fmt.Errorf("open the Dockerfile: %w", err)
 	}
 	return raw, nil
 }

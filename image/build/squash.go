@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"berth/image/build/tree"
 
@@ -47,7 +48,7 @@ func (b *builder) squash(ctx context.Context, s *state) error {
 	if err := one.wait(ctx); err != nil {
 		return err
 	}
-	s.layers = append(base[:len(base):len(base)], one)
+	s.layers = slices.Concat(base, layerList{one})
 	for i := s.inherited; i < len(s.config.History); i++ {
 		s.config.History[i].EmptyLayer = true
 	}

@@ -60,11 +60,11 @@ func (b *builder) filesBase(ctx context.Context, s *plan.Stage, files *Context, 
 	if s.Implied || s.Replaced {
 		return base, nil
 	}
-	return b.materialize(ctx, base, s)
+	return b.settleFiles(ctx, base, s)
 }
 
-// materialize makes a layer of the files of a context.
-func (b *builder) materialize(ctx context.Context, base *state, s *plan.Stage) (*state, error) {
+// settleFiles makes a layer of the files of a context.
+func (b *builder) settleFiles(ctx context.Context, base *state, s *plan.Stage) (*state, error) {
 	source := base.files.root(b.empty)
 	child := base.child()
 	child.files = nil

@@ -49,7 +49,7 @@ EXAMPLE:
 			if err := b.enter(true); err != nil {
 				return err
 			}
-			b.runtime.localize()
+			b.runtime.reopen()
 			return b.runBuild(c, args[0], f)
 		},
 	}
@@ -61,7 +61,7 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // closes directories
+	defer s.Close() // closes directories
 	release, err := s.Use(b.ctx)
 	if err != nil {
 		return err

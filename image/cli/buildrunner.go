@@ -80,11 +80,11 @@ func (r *runtimeRunner) delete(id string, over <-chan struct{}) {
 	}
 }
 
-// localize opens the runtime's binary anew by its path, if that is still the same
+// reopen opens the runtime's binary anew by its path, if that is still the same
 // file: the descriptor that this program was given belongs to the mount namespace it
 // has left, and a binary of another namespace the runtime copies for each container,
 // for it cannot protect it by a mount (open_tree(2) is EINVAL then).
-func (r *runtime) localize() {
+func (r *runtime) reopen() {
 	old := "/proc/self/fd/" + strconv.Itoa(r.fd)
 	path, err := os.Readlink(old)
 	if err != nil {

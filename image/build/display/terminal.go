@@ -42,11 +42,10 @@ func (t *terminal) begin(s *Step) {
 }
 
 func (t *terminal) line(s *Step, text []byte) {
-	tail := append(t.tails[s], printable(text))
-	if len(tail) > tailLines {
-		tail = tail[len(tail)-tailLines:]
+	t.tails[s] = append(t.tails[s], printable(text))
+	if extra := len(t.tails[s]) - tailLines; extra > 0 {
+		t.tails[s] = t.tails[s][extra:]
 	}
-	t.tails[s] = tail
 }
 
 func (t *terminal) end(s *Step, how outcome, _ error) {

@@ -240,7 +240,7 @@ func (c *checker) stage(s *Stage) error {
 				secretName("ARG", arg.Key, cmd, lint)
 			}
 		}
-		if err := c.expand(s, e, cmd, lint); err != nil {
+		if err := c.expand(e, cmd, lint); err != nil {
 			return c.plan.At(err, cmd.Location())
 		}
 	}
@@ -319,7 +319,7 @@ func secretName(verb, key string, cmd instructions.Command, lint *linter.Linter)
 
 // expand looks at the words of a command after expansion, and at what it does to the
 // environment.
-func (c *checker) expand(s *Stage, e *stageEnv, cmd instructions.Command, lint *linter.Linter) error {
+func (c *checker) expand(e *stageEnv, cmd instructions.Command, lint *linter.Linter) error {
 	env := &watched{Env: e.env}
 	if err := c.plan.expandWatched(cmd, env); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -63,8 +64,8 @@ func (s *Stage) OnBuild() []string {
 // plain drops the position that an error of the parser carries.
 func plain(err error) error {
 	for {
-		located, ok := err.(*parser.LocationError)
-		if !ok {
+		var located *parser.LocationError
+		if !errors.As(err, &located) {
 			return err
 		}
 		err = located.Unwrap()

@@ -43,8 +43,8 @@ var ErrNotFound = errors.New("not found")
 
 // selected is one file or directory to copy.
 type selected struct {
-	real Real
-	node *node
+	found Real
+	node  *node
 	// base is the name that a file gets in a destination directory.
 	base string
 	// parent is the path between the pivot and the source, with --parents.
@@ -152,21 +152,21 @@ func (c *Copy) missing(source string) error {
 
 // pick resolves one source; nil if it is not there or all hidden.
 func (c *Copy) pick(source, base string, exclude *patternmatcher.PatternMatcher) (*selected, error) {
-	real, err := c.From.Resolve(source, true)
+	found, err := c.From.Resolve(source, true)
 	if err != nil {
 		return nil, err
 	}
-	if !real.Exists {
+	if !found.Exists {
 		return nil, nil
 	}
-	if strings.HasSuffix(source, "/") && !isDir(&real.Stat) {
+	if strings.HasSuffix(source, "/") && !isDir(&found.Stat) {
 		return nil, fmt.Errorf("%s: not a directory", source)
 	}
-	n, err := c.From.scan(real, base, exclude)
+	n, err := c.From.scan(found, base, exclude)
 	if n == nil || err != nil {
 		return nil, err
 	}
-	return &selected{real: real, node: n, base: base}, nil
+	return &selected{found: found, node: n, base: base}, nil
 }
 
 // selectParents finds the sources of --parents: what comes before "/./" is where the
@@ -190,14 +190,14 @@ func (c *Copy) selectParents(source string, exclude *patternmatcher.PatternMatch
 	}
 	var list []selected
 	for _, m := range matches {
-		real, err := c.From.Resolve(m, false)
+		found, err := c.From.Resolve(m, false)
 		if err != nil {
 			return nil, err
 		}
 		rel := strings.TrimPrefix(strings.TrimPrefix(m, pivot.Path), "/")
 		var n *node
-		if real.Exists {
-			if n, err = c.From.scan(real, rel, exclude); err != nil {
+		if found.Exists {
+			if n, err = c.From.scan(found, rel, exclude); err != nil {
 				return nil, err
 			}
 		}
@@ -212,10 +212,10 @@ func (c *Copy) selectParents(source string, exclude *patternmatcher.PatternMatch
 			parent = ""
 		}
 		if rel == "" {
-			list = append(list, selected{real: real, node: n, pivot: pivot.Path})
+			list = append(list, selected{found: found, node: n, pivot: pivot.Path})
 			continue
 		}
-		list = append(list, selected{real: real, node: n, base: path.Base(rel), parent: parent, pivot: pivot.Path})
+		list = append(list, selected{found: found, node: n, base: path.Base(rel), parent: parent, pivot: pivot.Path})
 	}
 	return list, nil
 }

@@ -28,13 +28,13 @@ func (r *Root) Mkdir(name string, owner *Owner, t *time.Time) error {
 }
 
 // mkdirAll opens a resolved directory and makes what is missing.
-func (w *writer) mkdirAll(real string) (int, error) {
+func (w *writer) mkdirAll(resolved string) (int, error) {
 	dir, err := w.to.openReal("", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return -1, err
 	}
 	done := ""
-	for _, part := range parts(real) {
+	for _, part := range parts(resolved) {
 		done = path.Join(done, part)
 		created, err := w.mkdir(dir, part)
 		if err != nil {

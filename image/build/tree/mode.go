@@ -108,11 +108,11 @@ func (m Mode) Apply(old uint32, dir bool) uint32 {
 			mode &^= bits
 		case '=':
 			// Like chmod(1): the special bits of a directory stay unless they are named.
-			clear := c.who
+			cleared := c.who
 			if dir {
-				clear &^= 0o6000
+				cleared &^= 0o6000
 			}
-			mode = mode&^clear | bits
+			mode = mode&^cleared | bits
 		}
 	}
 	return mode

@@ -32,7 +32,7 @@ func TestLookupOwner(t *testing.T) {
 		"-1":                     `no "-1"`,
 	} {
 		o, err := r.LookupOwner(spec)
-		got := ""
+		var got string
 		if err == nil {
 			got = ownerText(o)
 		} else {

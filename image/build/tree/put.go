@@ -15,14 +15,14 @@ import (
 // directory itself.
 func (w *writer) put(s *selected, dir int, at, name string) error {
 	if isDir(&s.node.stat) {
-		from, err := w.from.openReal(s.real.Path, unix.O_RDONLY|unix.O_DIRECTORY)
+		from, err := w.from.openReal(s.found.Path, unix.O_RDONLY|unix.O_DIRECTORY)
 		if err != nil {
 			return err
 		}
 		defer closeFD(from)
 		return w.putDir(from, s.node, dir, name, path.Join(at, name), false)
 	}
-	parent, err := w.from.openReal(dirOf(s.real.Path), unix.O_RDONLY|unix.O_DIRECTORY)
+	parent, err := w.from.openReal(dirOf(s.found.Path), unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err
 	}

@@ -48,11 +48,11 @@ func (r *Root) openReal(path string, flags int) (int, error) {
 
 // Open opens a file below the root, following links inside it.
 func (r *Root) Open(path string) (*os.File, error) {
-	real, err := r.Resolve(path, true)
+	found, err := r.Resolve(path, true)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := r.openReal(real.Path, unix.O_RDONLY|unix.O_NONBLOCK)
+	fd, err := r.openReal(found.Path, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}

@@ -55,38 +55,38 @@ func (m *matchers) hides(ignorePath, excludePath string) (hidden, reopens bool, 
 // scan reads the tree at a resolved path. nil: all of it is hidden. top is what the
 // patterns of --exclude call the path itself: its name for a file, nothing for a
 // directory, whose contents are matched.
-func (r *Root) scan(real Real, top string, exclude *patternmatcher.PatternMatcher) (*node, error) {
+func (r *Root) scan(at Real, top string, exclude *patternmatcher.PatternMatcher) (*node, error) {
 	m := matchers{ignore: r.Ignore, exclude: exclude}
 	// The parents count for patterns that hide a directory.
-	for i, c := range real.Path {
+	for i, c := range at.Path {
 		if c == '/' && r.Ignore != nil {
-			_, next, err := r.Ignore.MatchesUsingParentResults(real.Path[:i], m.ignored)
+			_, next, err := r.Ignore.MatchesUsingParentResults(at.Path[:i], m.ignored)
 			if err != nil {
 				return nil, fmt.Errorf("ignore pattern: %w", err)
 			}
 			m.ignored = next
 		}
 	}
-	n := &node{name: path.Base(real.Path), stat: real.Stat}
-	if isDir(&real.Stat) {
+	n := &node{name: path.Base(at.Path), stat: at.Stat}
+	if isDir(&at.Stat) {
 		top = ""
 	}
-	hidden, reopens, below, err := m.hides(real.Path, top)
+	hidden, reopens, below, err := m.hides(at.Path, top)
 	if err != nil || (hidden && !reopens) {
 		return nil, err
 	}
-	if !isDir(&real.Stat) {
+	if !isDir(&at.Stat) {
 		if hidden {
 			return nil, nil
 		}
 		return n, nil
 	}
-	fd, err := r.openReal(real.Path, unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, err := r.openReal(at.Path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
-	if err := scanDir(fd, n, real.Path, "", below); err != nil {
-		return nil, fmt.Errorf("read %s: %w", r.shown(real.Path), err)
+	if err := scanDir(fd, n, at.Path, "", below); err != nil {
+		return nil, fmt.Errorf("read %s: %w", r.shown(at.Path), err)
 	}
 	if hidden && len(n.children) == 0 {
 		return nil, nil

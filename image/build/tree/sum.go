@@ -31,18 +31,18 @@ func (c *Copy) Sum() (digest.Digest, error) {
 		if err := c.sumParents(&s, sel); err != nil {
 			return "", err
 		}
-		parent, err := c.From.openReal(dirOf(sel.real.Path), unix.O_RDONLY|unix.O_DIRECTORY)
+		parent, err := c.From.openReal(dirOf(sel.found.Path), unix.O_RDONLY|unix.O_DIRECTORY)
 		if err != nil {
 			return "", err
 		}
-		if sel.real.Path == "" {
+		if sel.found.Path == "" {
 			err = s.dir(parent, sel.node, ".")
 		} else {
 			err = s.node(parent, sel.node, ".")
 		}
 		closeFD(parent)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", c.From.shown(sel.real.Path), err)
+			return "", fmt.Errorf("%s: %w", c.From.shown(sel.found.Path), err)
 		}
 	}
 	return digest.NewDigest(digest.SHA256, h), nil
@@ -53,11 +53,11 @@ func (c *Copy) sumParents(s *summer, sel *selected) error {
 	at := sel.pivot
 	for _, part := range parts(sel.parent) {
 		at += "/" + part
-		real, err := c.From.Resolve(at, true)
+		found, err := c.From.Resolve(at, true)
 		if err != nil {
 			return err
 		}
-		s.meta(part, &real.Stat)
+		s.meta(part, &found.Stat)
 	}
 	return nil
 }

@@ -20,11 +20,11 @@ const maxEntries = 5_000_000
 // tryUnpack extracts a source into the destination if it is an archive: a tar file,
 // compressed or not. done is false for any other file.
 func (w *writer) tryUnpack(s *selected) (done bool, err error) {
-	fd, err := w.from.openReal(s.real.Path, unix.O_RDONLY|unix.O_NONBLOCK)
+	fd, err := w.from.openReal(s.found.Path, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		return false, err
 	}
-	f := os.NewFile(uintptr(fd), s.real.Path)
+	f := os.NewFile(uintptr(fd), s.found.Path)
 	defer f.Close()
 	r, stop, err := decompress(f)
 	if err != nil {
@@ -38,7 +38,7 @@ func (w *writer) tryUnpack(s *selected) (done bool, err error) {
 		return false, nil
 	}
 	if err := w.untar(t, first); err != nil {
-		return false, fmt.Errorf("unpack %s: %w", s.real.Path, err)
+		return false, fmt.Errorf("unpack %s: %w", s.found.Path, err)
 	}
 	return true, nil
 }
@@ -178,8 +178,8 @@ func (u *untarrer) dir(parent int, at, name string, h *tar.Header, st *unix.Stat
 		if have, err := statAt(parent, leaf); err == nil && !isDir(&have) {
 			// A link to a directory stays: it is where the image keeps that directory.
 			if isLink(&have) {
-				real, err := u.w.to.Resolve(path.Join(at, leaf), true)
-				if err == nil && real.Exists && isDir(&real.Stat) {
+				found, err := u.w.to.Resolve(path.Join(at, leaf), true)
+				if err == nil && found.Exists && isDir(&found.Stat) {
 					return nil
 				}
 			}
