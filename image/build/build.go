@@ -58,6 +58,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if o.Context == nil {
 		o.Context = &Context{}
 	}
+	o.sweep(ctx)
 	tmp, err := os.MkdirTemp(filepath.Join(o.Store.Dir(), "tmp"), "build-")
 	if err != nil {
 		return Result{}, err
@@ -67,6 +68,11 @@ func Build(ctx context.Context, o Options) (Result, error) {
 			o.Warn(fmt.Sprintf("remove %s: %v", tmp, err))
 		}
 	}()
+	lock, err := hold(tmp)
+	if err != nil {
+		return Result{}, err
+	}
+	defer lock.Close()
 	empty, err := makeDir(filepath.Join(tmp, "empty"))
 	if err != nil {
 		return Result{}, err

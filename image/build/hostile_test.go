@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -177,4 +178,43 @@ func TestSSHMount(t *testing.T) {
 	if _, err := b.try("FROM base\nRUN --mount=type=ssh,id=other,required true\n", ""); err == nil || !strings.Contains(err.Error(), "it is required") {
 		t.Errorf("%v", err)
 	}
+}
+
+// sweeping notes the bundles that it is told of.
+type sweeping struct {
+	nothing
+	bundles []string
+}
+
+func (s *sweeping) Sweep(_ context.Context, bundle string) error {
+	s.bundles = append(s.bundles, bundle)
+	return nil
+}
+
+// TestSweep: a build ends what one has left that was killed, and leaves those alone
+// that live.
+func TestSweep(t *testing.T) {
+	b := newBench(t)
+	b.build("FROM scratch\nCOPY a /\n", "", "a=1")
+	dead, alive := filepath.Join(b.store.Dir(), "tmp/build-dead"), filepath.Join(b.store.Dir(), "tmp/build-alive")
+	must(t, os.MkdirAll(filepath.Join(dead, "step-1/bundle"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dead, lockName), nil, 0o600))
+	must(t, os.Mkdir(alive, 0o755))
+	lock, err := hold(alive)
+	must(t, err)
+	s := &sweeping{}
+	o := Options{Store: b.store, Runner: s}
+	o.sweep(t.Context())
+	if len(s.bundles) != 1 || s.bundles[0] != filepath.Join(dead, "step-1/bundle") {
+		t.Errorf("swept %v", s.bundles)
+	}
+	if _, err := os.Stat(dead); err == nil {
+		t.Error("the dead build's directory is still there")
+	}
+	if _, err := os.Stat(filepath.Join(alive, lockName)); err != nil {
+		t.Error("the living build's directory is gone")
+	}
+	must(t, lock.Close())
+	o.sweep(t.Context())
+	b.clean()
 }

@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -23,11 +23,7 @@ type runtimeRunner struct{ b *berth }
 // Run runs a bundle. When ctx ends the container is deleted; the runtime that waits
 // for it ends then, too.
 func (r *runtimeRunner) Run(ctx context.Context, bundle string, io build.IO) (int, error) {
-	var random [8]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return 0, err
-	}
-	id := "build-" + hex.EncodeToString(random[:])
+	id := containerOf(bundle)
 	cmd, err := r.b.runtime.command("run", "--bundle", bundle, id)
 	if err != nil {
 		return 0, err
@@ -60,6 +56,32 @@ func (r *runtimeRunner) Run(ctx context.Context, bundle string, io build.IO) (in
 		return exit.ExitCode(), nil
 	}
 	return 0, err
+}
+
+// containerOf is the id of a bundle's container. Directories of bundles have random
+// names and are never used again.
+func containerOf(bundle string) string {
+	sum := sha256.Sum256([]byte(bundle))
+	return "build-" + hex.EncodeToString(sum[:8])
+}
+
+// Sweep deletes the container of a build that was killed.
+func (r *runtimeRunner) Sweep(ctx context.Context, bundle string) error {
+	cmd, err := r.b.runtime.command("delete", "--force", containerOf(bundle))
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // delete removes the container, again until it is gone: it may not have been there
