@@ -26,25 +26,35 @@ func (b *builder) squash(ctx context.Context, s *state) error {
 	if w.upper, err = makeDir(dir + "/upper"); err != nil {
 		return err
 	}
+	base := s.layers[:s.baseLayers]
+	handles, err := dirs(ctx, base)
+	if err != nil {
+		return err
+	}
+	view, err := b.mountOverlay(handles, nil, nil)
+	if err != nil {
+		return err
+	}
+	defer view.close()
+	below := &tree.Root{FD: view.fd()}
 	to := &tree.Root{FD: int(w.upper.Fd()), OneOwner: b.o.OneOwner}
 	for _, l := range own {
 		from, err := l.open(ctx)
 		if err != nil {
 			return err
 		}
-		if err := to.Stack(ctx, &tree.Root{FD: int(from.Fd())}, b.o.UserNS); err != nil {
+		if err := to.Stack(ctx, &tree.Root{FD: int(from.Fd())}, below, b.o.UserNS); err != nil {
 			return err
 		}
 	}
-	base := s.layers[:s.baseLayers]
-	var below *buildLayer
+	var under *buildLayer
 	first := "scratch"
 	if len(base) > 0 {
-		below = base[len(base)-1]
-		first = below.chain.String()
+		under = base[len(base)-1]
+		first = under.chain.String()
 	}
 	last := own[len(own)-1].chain
-	one := b.made(ctx, below, w, nil, true)
+	one := b.made(ctx, under, w, nil, true)
 	if err := one.wait(ctx); err != nil {
 		return err
 	}

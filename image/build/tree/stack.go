@@ -12,9 +12,11 @@ import (
 
 // Stack puts the directory of one layer, in overlayfs format, on top of what this
 // tree holds, in the same format: what overlayfs would show of both is what it shows
-// of the result. userXattr says that opaque directories are marked by user.overlay.
-func (r *Root) Stack(ctx context.Context, layer *Root, userXattr bool) error {
-	s := &stacker{writer: &writer{ctx: ctx, to: r, from: layer, links: map[inode]string{}}, opaque: "trusted.overlay.opaque"}
+// of the result. below is what shows through from further down: only what is there
+// gets a mark that hides it, for overlayfs lists marks that hide nothing as files.
+// userXattr says that opaque directories are marked by user.overlay.
+func (r *Root) Stack(ctx context.Context, layer, below *Root, userXattr bool) error {
+	s := &stacker{below: below, writer: &writer{ctx: ctx, to: r, from: layer, links: map[inode]string{}}, opaque: "trusted.overlay.opaque"}
 	if userXattr {
 		s.opaque = "user.overlay.opaque"
 	}
@@ -28,16 +30,24 @@ func (r *Root) Stack(ctx context.Context, layer *Root, userXattr bool) error {
 		return err
 	}
 	defer closeFD(to)
-	return s.dir(from, to, "")
+	return s.dir(from, to, "", true)
 }
 
 type stacker struct {
 	*writer
+	below  *Root
 	opaque string
 }
 
+// shows tells whether a path is there further down.
+func (s *stacker) shows(at string) bool {
+	found, err := s.below.Resolve(at, false)
+	return err == nil && found.Exists && found.Path == at
+}
+
 // dir puts what is in one directory into the other, which then gets its metadata.
-func (s *stacker) dir(from, to int, at string) error {
+// through: what is further down shows in it.
+func (s *stacker) dir(from, to int, at string, through bool) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
@@ -50,7 +60,7 @@ func (s *stacker) dir(from, to int, at string) error {
 		return err
 	}
 	for _, name := range names {
-		if err := s.entry(from, to, name, path.Join(at, name)); err != nil {
+		if err := s.entry(from, to, name, path.Join(at, name), through); err != nil {
 			return fmt.Errorf("/%s: %w", path.Join(at, name), err)
 		}
 	}
@@ -61,7 +71,7 @@ func (s *stacker) dir(from, to int, at string) error {
 	return s.finish(to, from, &st)
 }
 
-func (s *stacker) entry(from, to int, name, at string) error {
+func (s *stacker) entry(from, to int, name, at string, through bool) error {
 	st, err := statAt(from, name)
 	if err != nil {
 		return err
@@ -71,6 +81,9 @@ func (s *stacker) entry(from, to int, name, at string) error {
 			return err
 		}
 		if isWhiteout(&st) {
+			if !through || !s.shows(at) {
+				return nil
+			}
 			return unix.Mknodat(to, name, unix.S_IFCHR, 0)
 		}
 		return s.putFile(from, &node{name: name, stat: st}, to, name, at)
@@ -92,10 +105,11 @@ func (s *stacker) entry(from, to int, name, at string) error {
 		return err
 	}
 	defer closeFD(target)
-	if err := s.dir(sub, target, at); err != nil {
+	through = through && s.shows(at)
+	if err := s.dir(sub, target, at, through && !hides && !s.isOpaque(target)); err != nil {
 		return err
 	}
-	if hides {
+	if hides && through {
 		return unix.Fsetxattr(target, s.opaque, []byte("y"), 0)
 	}
 	return nil
@@ -105,8 +119,7 @@ func (s *stacker) entry(from, to int, name, at string) error {
 // down have there: because it is opaque, or stands where something was deleted or was
 // no directory.
 func (s *stacker) clear(layer, to int, name string) (hides bool, err error) {
-	var value [1]byte
-	if n, err := unix.Fgetxattr(layer, s.opaque, value[:]); err == nil && n == 1 && value[0] == 'y' {
+	if s.isOpaque(layer) {
 		return true, removeTarget(to, name)
 	}
 	have, err := statAt(to, name)
@@ -120,6 +133,12 @@ func (s *stacker) clear(layer, to int, name string) (hides bool, err error) {
 		return false, nil
 	}
 	return true, unix.Unlinkat(to, name, 0)
+}
+
+func (s *stacker) isOpaque(dir int) bool {
+	var value [1]byte
+	n, err := unix.Fgetxattr(dir, s.opaque, value[:])
+	return err == nil && n == 1 && value[0] == 'y'
 }
 
 // isWhiteout tells overlayfs' mark of a deleted name.
