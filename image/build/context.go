@@ -11,6 +11,7 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
+	"golang.org/x/sys/unix"
 )
 
 // Context is a tree of files that COPY and ADD take from. The zero value is empty.
@@ -87,12 +88,34 @@ const maxIgnore = 1 << 20
 // beside the Dockerfile that has its name with .dockerignore behind it, else of
 // .dockerignore in the context. Neither is no error.
 func ReadIgnore(contextDir, dockerfile string) ([]string, error) {
-	candidates := []string{filepath.Join(contextDir, ".dockerignore")}
+	// Not blocking: who sends a directory may have put a FIFO there.
+	open := func(name string) (*os.File, error) {
+		return os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	}
+	return readIgnore(open, filepath.Join(contextDir, ignoreName), dockerfile)
+}
+
+// readIgnoreInside is ReadIgnore for a context that others have made: links lead
+// nowhere else, and a device is not opened. dockerfile is its path in the context.
+func readIgnoreInside(contextDir, dockerfile string) ([]string, error) {
+	dir, err := os.Open(contextDir)
+	if err != nil {
+		return nil, fmt.Errorf("ignore file: %w", err)
+	}
+	defer dir.Close()
+	root := &tree.Root{FD: int(dir.Fd()), Name: "context", Confined: true}
+	return readIgnore(root.Open, ignoreName, dockerfile)
+}
+
+const ignoreName = ".dockerignore"
+
+func readIgnore(open func(string) (*os.File, error), own, dockerfile string) ([]string, error) {
+	candidates := []string{own}
 	if dockerfile != "" {
-		candidates = append([]string{dockerfile + ".dockerignore"}, candidates...)
+		candidates = append([]string{dockerfile + ignoreName}, candidates...)
 	}
 	for _, name := range candidates {
-		f, err := os.Open(name)
+		f, err := open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -36,8 +36,10 @@ func ParseGit(s string) (ref GitRef, ok bool, err error) {
 	base, fragment, hasFragment := strings.Cut(s, "#")
 	if scpURL().MatchString(base) && !strings.Contains(base, "://") {
 		ref.Remote = base
-		err = ref.fragment(fragment, hasFragment)
-		return ref, true, err
+		if err := ref.fragment(fragment, hasFragment); err != nil {
+			return ref, true, err
+		}
+		return ref, true, ref.check()
 	}
 	u, parseErr := url.Parse(base)
 	if parseErr != nil || u.Host == "" {

@@ -73,11 +73,12 @@ func OpenSource(ctx context.Context, o SourceOptions) (_ *Source, err error) {
 	beside := ""
 	if s.Name != "" && o.Dockerfile != "-" {
 		beside = s.Name
-		if !local {
-			beside = filepath.Join(dir, s.Name)
-		}
 	}
-	ignore, err := ReadIgnore(dir, beside)
+	read := ReadIgnore
+	if !local {
+		read = readIgnoreInside
+	}
+	ignore, err := read(dir, beside)
 	if err != nil {
 		return nil, err
 	}
@@ -301,14 +302,18 @@ func OpenContextAt(ctx context.Context, o SourceOptions) (_ *Source, err error) 
 			s.Close()
 		}
 	}()
-	dir, _, err := s.directory(ctx, o)
+	dir, local, err := s.directory(ctx, o)
 	if err == nil && dir == "" {
 		err = errors.New("it is a file, not a context")
 	}
 	if err != nil {
 		return nil, err
 	}
-	ignore, err := ReadIgnore(dir, "")
+	read := ReadIgnore
+	if !local {
+		read = readIgnoreInside
+	}
+	ignore, err := read(dir, "")
 	if err != nil {
 		return nil, err
 	}

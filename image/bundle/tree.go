@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"berth/internal/accounts"
+	"berth/internal/safepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,8 +32,8 @@ func (t Tree) Accounts(name string) ([]byte, error) {
 	return accounts.Read(f, name)
 }
 
-// Open opens a file for reading, without waiting for the other side if it is a pipe.
-// Links lead to files of the tree.
+// Open opens a regular file for reading. Links lead to files of the tree; a device,
+// which may be one of the host, is not opened.
 func (t Tree) Open(name string) (*os.File, error) {
 	w := walk{tree: t}
 	defer w.close()
@@ -43,7 +44,12 @@ func (t Tree) Open(name string) (*os.File, error) {
 	if at < 0 {
 		return nil, unix.EISDIR
 	}
-	fd, err := unix.Openat(at, last, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	found, err := unix.Openat(at, last, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(found) // O_PATH
+	fd, err := safepath.ReopenRegular(found, name)
 	if err != nil {
 		return nil, err
 	}

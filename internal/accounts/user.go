@@ -97,7 +97,7 @@ type Files func(name string) ([]byte, error)
 func In(root int) Files {
 	return func(name string) ([]byte, error) {
 		name = "etc/" + name
-		fd, err := safepath.OpenInRoot(root, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC)
+		fd, err := safepath.OpenRegular(root, name)
 		if err != nil {
 			return nil, fmt.Errorf("open the container's /%s: %w", name, err)
 		}

@@ -165,6 +165,8 @@ func (r *Root) LookupUser(spec string) (User, error) {
 		line = r.accountByID(id)
 	} else if line, err = r.account("etc/passwd", name); err != nil {
 		return User{}, fmt.Errorf("user %s: %w", spec, err)
+	} else if len(line) < 4 {
+		return User{}, fmt.Errorf("user %s: /etc/passwd: its line is short", spec) // and it is not root
 	}
 	if len(line) >= 4 {
 		if u.UID, _, err = number(line[2]); err == nil {

@@ -1,10 +1,13 @@
 package tree
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 var syscallTimeZero = time.Unix(1, 0)
@@ -44,6 +47,34 @@ func TestLookupOwner(t *testing.T) {
 	}
 	if _, err := root(t, plant(t)).LookupOwner("web"); err == nil || !strings.Contains(err.Error(), "no /etc/passwd") {
 		t.Errorf("without passwd: %v", err)
+	}
+}
+
+// TestLookupUser: a line that does not tell the ids makes nobody root, and neither
+// does a passwd that is no file. That is not even opened: the device 60:1 has no
+// driver, so that open(2) would answer ENXIO.
+func TestLookupUser(t *testing.T) {
+	dir := plant(t, "etc/passwd=root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/srv:/\nshort:x:7\nbare\n")
+	u, err := root(t, dir).LookupUser("web")
+	if err != nil || u.UID != 33 || u.GID != 34 || u.Home != "/srv" {
+		t.Errorf("web: %+v, %v", u, err)
+	}
+	for _, name := range []string{"short", "bare", "none"} {
+		if u, err := root(t, dir).LookupUser(name); err == nil {
+			t.Errorf("%s is %+v", name, u)
+		}
+	}
+	for _, kind := range []uint32{unix.S_IFIFO, unix.S_IFCHR, unix.S_IFBLK} {
+		dir := plant(t, "etc/")
+		err := unix.Mknod(dir+"/etc/passwd", kind|0o666, int(unix.Mkdev(60, 1)))
+		if errors.Is(err, unix.EPERM) {
+			t.Logf("%#o: devices cannot be made here", kind)
+			continue
+		}
+		must(t, err)
+		if _, err := root(t, dir).LookupUser("web"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%#o: %v", kind, err)
+		}
 	}
 }
 

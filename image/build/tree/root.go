@@ -46,13 +46,19 @@ func (r *Root) openReal(path string, flags int) (int, error) {
 	return fd, nil
 }
 
-// Open opens a file below the root, following links inside it.
+// Open opens a regular file below the root, following links inside it. Anything else
+// is not opened at all: an image can have devices of the host.
 func (r *Root) Open(path string) (*os.File, error) {
 	found, err := r.Resolve(path, true)
 	if err != nil {
 		return nil, err
 	}
-	fd, err := r.openReal(found.Path, unix.O_RDONLY|unix.O_NONBLOCK)
+	at, err := r.openReal(found.Path, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return nil, err
+	}
+	defer closeFD(at)
+	fd, err := safepath.ReopenRegular(at, r.shown(path))
 	if err != nil {
 		return nil, err
 	}
