@@ -31,18 +31,13 @@ type encoder struct {
 	depth int
 }
 
-var (
-	marshaler     = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
-)
-
 func (e *encoder) value(v reflect.Value) bool {
 	if !v.IsValid() {
 		return false
 	}
 	t := v.Type()
 	// A method may belong to the pointer, which encoding/json looks for where it can.
-	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !e.isPlain(t, marshaler, textMarshaler) {
+	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !e.isPlain(t, reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()) {
 		return e.custom(v)
 	}
 	switch t.Kind() {
@@ -128,7 +123,7 @@ func (e *encoder) mapping(v reflect.Value) bool {
 	if v.IsNil() {
 		return e.raw("null")
 	}
-	if v.Type().Key() != plainString {
+	if v.Type().Key() != reflect.TypeFor[string]() {
 		return false
 	}
 	keys := make([]string, 0, v.Len())

@@ -48,19 +48,13 @@ func (d *decoder) document(v reflect.Value) bool {
 	return d.at == len(d.text)
 }
 
-var (
-	unmarshaler     = reflect.TypeFor[json.Unmarshaler]()
-	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
-	plainString     = reflect.TypeFor[string]()
-)
-
 // value reads a value into v, which can be set. What v refers to is not changed.
 func (d *decoder) value(v reflect.Value) bool {
 	t := v.Type()
 	if t.Kind() == reflect.Pointer {
 		return d.pointer(v)
 	}
-	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !d.isPlain(t, unmarshaler, textUnmarshaler) {
+	if (t.PkgPath() != "" || t.Kind() == reflect.Struct) && !d.isPlain(t, reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return d.custom(v)
 	}
 	if d.peek() == 'n' {
@@ -133,7 +127,7 @@ func (d *decoder) object(v reflect.Value) bool {
 
 func (d *decoder) mapping(v reflect.Value) bool {
 	t := v.Type()
-	if t.Key() != plainString || !v.IsNil() {
+	if t.Key() != reflect.TypeFor[string]() || !v.IsNil() {
 		return false
 	}
 	v.Set(reflect.MakeMap(t))

@@ -128,8 +128,8 @@ func TestIDRangeRefusals(t *testing.T) {
 		"twice":      {func(s *specs.Spec) { s.Linux.UIDMappings = append(s.Linux.UIDMappings, s.Linux.UIDMappings[1]) }, `linux.uidMappings\[2\] overlaps linux.uidMappings\[1\]`, ""},
 		"no size":    {func(s *specs.Spec) { s.Linux.UIDMappings[1].Size = 0 }, `linux.uidMappings\[1\].size: must not be 0`, ""},
 		"too large":  {func(s *specs.Spec) { s.Linux.UIDMappings[1].Size = 1<<32 - 1 }, `linux.uidMappings\[1\]: goes beyond the largest id`, ""},
-		"no root":    {func(s *specs.Spec) { s.Linux.UIDMappings = s.Linux.UIDMappings[1:] }, `linux.uidMappings: the container's id 0 is not mapped`, ""},
-		"user":       {user(4000000, 0), `process.user.uid: 4000000 is not mapped in the container's user namespace \(linux.uidMappings\)`, ""},
+		"no root":    {func(s *specs.Spec) { s.Linux.UIDMappings = s.Linux.UIDMappings[1:] }, `linux.uidMappings: the container's id 0 is not mapped`, "/etc/subuid"},
+		"user":       {user(4000000, 0), `process.user.uid: 4000000 is not mapped in the container's user namespace \(linux.uidMappings\)`, "/etc/subuid"},
 		"idmap bind": {Mounted("/mnt", "none", "/usr", "bind", "ridmap"), `mounts\[\d+\]: idmapped mounts need root`, ""},
 	} {
 		x.Sub(name, func(y *Test) {
