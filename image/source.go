@@ -27,3 +27,11 @@ type Source interface {
 	// fetched in parallel; or ErrNoRange.
 	BlobRange(ctx context.Context, ref Reference, d Descriptor, offset, n int64) (io.ReadCloser, error)
 }
+
+// Header is a Source that can tell what a name stands for without sending it: where
+// pulls are counted this is none.
+type Header interface {
+	// Head is the source's word alone: only what the caller has already may be taken
+	// for it. ErrNotFound when the source does not tell.
+	Head(ctx context.Context, ref Reference) (Descriptor, error)
+}

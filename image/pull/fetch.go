@@ -112,10 +112,16 @@ func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Rea
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	fetched := make(chan struct{})
+	l.fetching.Store(true)
 	go func() {
 		defer close(fetched)
 		if err := l.fetch(ctx, in); err != nil {
 			in.Fail(err)
+			return
+		}
+		l.fetching.Store(false)
+		if l.unpacking.Load() {
+			l.task.Phase("unpacking")
 		}
 	}()
 	blob := newHashing(in.Reader(), l.d.Digest.Algorithm())

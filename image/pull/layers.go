@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"berth/image"
 	"berth/image/progress"
@@ -44,6 +45,9 @@ type oneLayer struct {
 	settled chan struct{} // closed when it is unpacked, too, and those below it
 	dir     *os.File      // once settled: the unpacked layer
 	skipped []string
+
+	// fetching and unpacking tell what it does; who looks on is told of the first.
+	fetching, unpacking atomic.Bool
 }
 
 // run brings all layers in and unpacks them. It returns when nothing of it runs any
@@ -82,11 +86,14 @@ func (s *layerSet) start(ctx context.Context) {
 	}
 	places := make(chan struct{}, maxRunning)
 	var running sync.WaitGroup
+	// Who looks on sees them in the image's own order.
+	for _, l := range s.layers {
+		l.task = s.p.o.Progress.Task(l.d.Digest.String(), l.d.Digest.Encoded()[:12], l.d.Size)
+	}
 	for _, l := range order {
 		places <- struct{}{}
 		running.Go(func() {
 			defer func() { <-places }()
-			l.task = s.p.o.Progress.Task(l.d.Digest.String(), l.d.Digest.Encoded()[:12], l.d.Size)
 			if err := l.bring(ctx); err != nil {
 				s.cancel(err)
 				l.task.Fail(err)

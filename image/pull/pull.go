@@ -121,18 +121,10 @@ func newPuller(ctx context.Context, o Options) *puller {
 }
 
 func (p *puller) pull() (Result, error) {
-	top, raw, err := p.o.Source.Resolve(p.ctx, p.o.Ref)
+	top, m, raw, err := p.resolve()
 	if err != nil {
 		return Result{}, err
 	}
-	if err := image.CheckDescriptor(top); err != nil {
-		return Result{}, err
-	}
-	m, err := image.ParseManifest(top.MediaType, raw)
-	if err != nil {
-		return Result{}, err
-	}
-	top.MediaType = m.MediaType
 	p.result.Descriptor = top
 	wanted, err := p.choose(top, m)
 	if err != nil {

@@ -99,7 +99,10 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 		return result, err
 	}
 	defer unpacks.give()
-	l.task.Phase("unpacking")
+	l.unpacking.Store(true)
+	if !l.fetching.Load() {
+		l.task.Phase("unpacking")
+	}
 	dir, err := emptied(w)
 	if err != nil {
 		return result, err

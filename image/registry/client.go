@@ -25,7 +25,10 @@ type Client struct {
 // endpointKey is what sessions are kept by: credentials may differ by repository.
 type endpointKey struct{ host, repo string }
 
-var _ image.Source = (*Client)(nil)
+var (
+	_ image.Source = (*Client)(nil)
+	_ image.Header = (*Client)(nil)
+)
 
 // New makes a client. It connects to nobody yet.
 func New(o Options) *Client {

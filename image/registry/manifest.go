@@ -43,7 +43,8 @@ func (c *Client) Resolve(ctx context.Context, ref image.Reference) (image.Descri
 
 // Head is Resolve without the bytes: what a tag stands for now, which costs no pull
 // where pulls are counted. The descriptor is the registry's word alone. A registry
-// that does not tell the digest gives image.ErrNotFound; Resolve works there.
+// that does not tell the digest, or refuses, gives image.ErrNotFound: an answer
+// without a body does not say why, Resolve does.
 func (c *Client) Head(ctx context.Context, ref image.Reference) (image.Descriptor, error) {
 	var d image.Descriptor
 	err := c.each(ctx, ref, ref.Digest() != "", func(s *session) error {
@@ -51,6 +52,10 @@ func (c *Client) Head(ctx context.Context, ref image.Reference) (image.Descripto
 		d, err = s.head(ctx, identifier(ref))
 		return err
 	})
+	var refused *Error
+	if errors.As(err, &refused) && !retryStatus(refused.Status) {
+		return d, errors.Join(image.ErrNotFound, err)
+	}
 	return d, err
 }
 

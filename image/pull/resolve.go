@@ -1,0 +1,67 @@
+package pull
+
+import (
+	"errors"
+
+	"berth/image"
+	"berth/image/store"
+)
+
+// resolve finds what the name stands for now, and its content.
+func (p *puller) resolve() (image.Descriptor, *image.Manifest, []byte, error) {
+	if d, m, raw, err := p.unchanged(); m != nil || err != nil {
+		return d, m, raw, err
+	}
+	top, raw, err := p.o.Source.Resolve(p.ctx, p.o.Ref)
+	if err != nil {
+		return top, nil, nil, err
+	}
+	if err := image.CheckDescriptor(top); err != nil {
+		return top, nil, nil, err
+	}
+	m, err := image.ParseManifest(top.MediaType, raw)
+	if err != nil {
+		return top, nil, nil, err
+	}
+	top.MediaType = m.MediaType
+	return top, m, raw, nil
+}
+
+// unchanged returns what the store has under the name if that is what the source
+// would send, else nil. A digest says so itself; of a tag the source is asked for the
+// digest, which registries that limit pulls do not count as one. The content is the
+// store's own, verified, so a wrong answer brings nothing that was not pulled before.
+func (p *puller) unchanged() (image.Descriptor, *image.Manifest, []byte, error) {
+	known, err := p.o.Store.Lookup(p.o.Name)
+	if err != nil {
+		return known, nil, nil, nil //nolint:nilerr // the name is new
+	}
+	want := p.o.Ref.Digest()
+	if head, can := p.o.Source.(image.Header); want == "" && can {
+		now, err := head.Head(p.ctx, p.o.Ref)
+		if errors.Is(err, image.ErrNotFound) {
+			return known, nil, nil, nil
+		}
+		if err != nil {
+			return known, nil, nil, err
+		}
+		want = now.Digest
+	}
+	if known.Digest != want {
+		return known, nil, nil, nil
+	}
+	m, raw, err := p.o.Store.ReadManifest(known)
+	var damaged *store.DamagedError
+	if errors.As(err, &damaged) {
+		p.changed.Store(true) // it comes anew
+		return known, nil, nil, p.o.Store.RemoveBlob(known.Digest)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return known, nil, nil, nil
+	}
+	if err != nil {
+		return known, nil, nil, err
+	}
+	known.MediaType = m.MediaType
+	return known, m, raw, nil
+}
