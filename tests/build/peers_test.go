@@ -114,17 +114,31 @@ func differences(ours, theirs *builtImage) []string {
 		}
 	}
 	for name := range theirs.tree {
-		if ours.tree[name] == nil && name != "/" {
+		if ours.tree[name] == nil && !leftByBuildah(name) {
 			list = append(list, name+": only buildah has it")
 		}
 	}
 	for _, field := range []string{"Cmd", "Entrypoint", "WorkingDir", "User", "Volumes", "ExposedPorts", "StopSignal", "OnBuild"} {
-		if a, b := fmt.Sprint(ours.settings()[field]), fmt.Sprint(theirs.settings()[field]); a != b {
+		a, b := fmt.Sprint(ours.settings()[field]), fmt.Sprint(theirs.settings()[field])
+		if field == "WorkingDir" && a == "/" && b == "<nil>" {
+			continue // on scratch buildkit writes it, too
+		}
+		if a != b {
 			list = append(list, fmt.Sprintf("%s: berth has %s, buildah %s", field, a, b))
 		}
 	}
 	slices.Sort(list)
 	return list
+}
+
+// leftByBuildah tells the mount points that buildah leaves in the layer of a RUN, and
+// the root, which it always has.
+func leftByBuildah(name string) bool {
+	switch name {
+	case "/", "/run", "/run/secrets", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname":
+		return true
+	}
+	return false
 }
 
 func describe(n *node) string {

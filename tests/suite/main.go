@@ -43,6 +43,7 @@ var stages = []stage{
 	{name: "engines", dir: "tests/engines", serial: true},
 	{name: "image", dir: "tests/image", serial: true},
 	{name: "build", dir: "tests/build", serial: true},
+	{name: "build-user", dir: "tests/build", serial: true, as: "tests/setup/as-user"},
 	{name: "load", dir: "tests/load", serial: true},
 	{name: "conformance", dir: "tests/conformance", serial: true},
 }

@@ -58,8 +58,7 @@ func (w *writer) place(s *selected) error {
 }
 
 // target is the directory, opened and by path, and the name in it that a source
-// becomes. The name is "." for a directory that goes into an existing one: its
-// contents are copied.
+// becomes. The name is "." for a directory: its contents are copied.
 func (w *writer) target(st *unix.Stat_t, base string) (dir int, path, name string, err error) {
 	at, err := w.to.Resolve(w.dest, true)
 	if err != nil {
@@ -69,15 +68,13 @@ func (w *writer) target(st *unix.Stat_t, base string) (dir int, path, name strin
 		if at.Exists && !isDir(&at.Stat) {
 			return -1, "", "", fmt.Errorf("%s: a directory cannot be copied to what is not a directory", w.to.shown(at.Path))
 		}
-		if at.Exists {
-			dir, err = w.to.openReal(at.Path, unix.O_RDONLY|unix.O_DIRECTORY)
-			return dir, at.Path, ".", err
-		}
+		// The directory itself is not copied: one that is missing is made as any other.
+		dir, err = w.mkdirAll(at.Path)
+		return dir, at.Path, ".", err
 	} else if strings.HasSuffix(w.dest, "/") || (at.Exists && isDir(&at.Stat)) {
 		dir, err = w.mkdirAll(at.Path)
 		return dir, at.Path, base, err
 	}
-	// The source becomes the destination, with its own metadata.
 	parent := dirOf(at.Path)
 	dir, err = w.mkdirAll(parent)
 	return dir, parent, baseOf(at.Path), err
