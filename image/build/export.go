@@ -29,7 +29,9 @@ func ExportTar(ctx context.Context, o Options, r Result, w io.Writer) error {
 }
 
 // ExportLocal writes the files of the result into a directory, which is made if it is
-// missing: of several platforms in a directory each. They belong to whoever builds.
+// missing: of several platforms in a directory each. They belong to whoever builds, and
+// give nobody rights of his: a program that was setuid for a user of the image would be
+// so for root of the host, and a device of the image is one of the host.
 func ExportLocal(ctx context.Context, o Options, r Result, dest string) error {
 	for _, img := range r.Images {
 		dir := dest
@@ -46,7 +48,7 @@ func ExportLocal(ctx context.Context, o Options, r Result, dest string) error {
 			}
 			defer to.Close()
 			c := tree.Copy{
-				From: &tree.Root{FD: int(root.Fd()), Name: "result"}, To: &tree.Root{FD: int(to.Fd()), Name: dir},
+				From: &tree.Root{FD: int(root.Fd()), Name: "result"}, To: &tree.Root{FD: int(to.Fd()), Name: dir, Inert: true},
 				Sources: []string{"."}, Dest: "/", Chown: &tree.Owner{}, Time: o.Epoch,
 			}
 			if os.Geteuid() != 0 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -219,6 +220,44 @@ func TestMetadata(t *testing.T) {
 	must(t, syscall.Stat(filepath.Join(to, "y/z/f"), &st))
 	if top.Uid != 5 || top.Mode&0o7777 != 0o755 || st.Uid != 5 || st.Gid != 6 || st.Mode&0o7777 != 0o640 {
 		t.Errorf("parent %d %o, file %d:%d %o", top.Uid, top.Mode, st.Uid, st.Gid, st.Mode)
+	}
+}
+
+// TestInert: what is written to a directory of the host gives nobody rights.
+func TestInert(t *testing.T) {
+	needRoot(t)
+	from := plant(t, "d/suid=x", "d/f=x")
+	must(t, os.Chown(filepath.Join(from, "d/suid"), 7, 8))
+	must(t, syscall.Chmod(filepath.Join(from, "d/suid"), 0o6755))
+	must(t, syscall.Chmod(filepath.Join(from, "d"), 0o3777))
+	must(t, syscall.Setxattr(filepath.Join(from, "d/f"), "user.k", []byte("v"), 0))
+	capability := "\x01\x00\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" // VFS_CAP_REVISION_2, effective, all
+	must(t, syscall.Setxattr(filepath.Join(from, "d/f"), "security.capability", []byte(capability), 0))
+	must(t, syscall.Mknod(filepath.Join(from, "d/disk"), syscall.S_IFBLK|0o666, 8<<8))
+	must(t, os.Link(filepath.Join(from, "d/disk"), filepath.Join(from, "d/disk2")))
+	must(t, syscall.Mknod(filepath.Join(from, "d/mem"), syscall.S_IFCHR|0o666, 1<<8|1))
+	to := root(t, plant(t, "x/"))
+	dir := "/proc/self/fd/" + strconv.Itoa(to.FD)
+	to.Inert = true
+	c := Copy{From: root(t, from), To: to, Sources: []string{"."}, Dest: "/x", Chown: &Owner{}}
+	must(t, c.Do(t.Context()))
+	names, err := os.ReadDir(dir + "/x/d")
+	must(t, err)
+	if len(names) != 2 {
+		t.Errorf("copied: %v", names)
+	}
+	for name, want := range map[string]uint32{"/x/d": 0o1777, "/x/d/suid": 0o755, "/x/d/f": 0o644} {
+		var st syscall.Stat_t
+		must(t, syscall.Stat(dir+name, &st))
+		if st.Uid != 0 || st.Mode&0o7777 != want {
+			t.Errorf("%s is %d, %o", name, st.Uid, st.Mode)
+		}
+	}
+	if _, err := syscall.Getxattr(dir+"/x/d/f", "security.capability", nil); !errors.Is(err, syscall.ENODATA) {
+		t.Errorf("file capabilities: %v", err)
+	}
+	if n, err := syscall.Getxattr(dir+"/x/d/f", "user.k", nil); n != 1 {
+		t.Errorf("user.k: %d, %v", n, err)
 	}
 }
 

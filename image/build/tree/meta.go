@@ -29,7 +29,7 @@ func (w *writer) finish(to, from int, st *unix.Stat_t) error {
 	if err := w.own(to, st); err != nil {
 		return err
 	}
-	if err := copyXattrs(from, to); err != nil {
+	if err := w.copyXattrs(from, to); err != nil {
 		return err
 	}
 	return w.stamp(to, st)
@@ -49,10 +49,18 @@ func (w *writer) own(to int, st *unix.Stat_t) error {
 	if err := unix.Fchown(to, o.UID, o.GID); err != nil {
 		return fmt.Errorf("chown to %d:%d: %w", o.UID, o.GID, err)
 	}
-	if err := unix.Fchmod(to, w.chmod.Apply(st.Mode, isDir(st))); err != nil {
+	if err := unix.Fchmod(to, w.modeOf(st)); err != nil {
 		return fmt.Errorf("chmod: %w", err)
 	}
 	return nil
+}
+
+func (w *writer) modeOf(st *unix.Stat_t) uint32 {
+	mode := w.chmod.Apply(st.Mode, isDir(st))
+	if w.to.Inert {
+		mode &^= unix.S_ISUID | unix.S_ISGID
+	}
+	return mode
 }
 
 func (w *writer) stamp(to int, st *unix.Stat_t) error {
@@ -81,7 +89,7 @@ func (w *writer) metaAt(dir int, name string, st *unix.Stat_t) error {
 		return fmt.Errorf("chown to %d:%d: %w", o.UID, o.GID, err)
 	}
 	if !isLink(st) {
-		if err := unix.Fchmodat(dir, name, w.chmod.Apply(st.Mode, false), 0); err != nil {
+		if err := unix.Fchmodat(dir, name, w.modeOf(st), 0); err != nil {
 			return fmt.Errorf("chmod: %w", err)
 		}
 	}
@@ -92,7 +100,7 @@ func (w *writer) metaAt(dir int, name string, st *unix.Stat_t) error {
 // copyXattrs copies what belongs to the file itself. What belongs to the machine
 // stays: labels, and overlayfs' own bookkeeping. An attribute that the target cannot
 // hold is left out, as docker does.
-func copyXattrs(from, to int) error {
+func (w *writer) copyXattrs(from, to int) error {
 	raw, err := linux.Flistxattr(from)
 	if errors.Is(err, unix.ENOTSUP) {
 		return nil
@@ -101,7 +109,7 @@ func copyXattrs(from, to int) error {
 		return fmt.Errorf("list extended attributes: %w", err)
 	}
 	for _, name := range strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00") {
-		if !keepsXattr(name) {
+		if !keepsXattr(name) || (w.to.Inert && strings.HasPrefix(name, "security.")) {
 			continue
 		}
 		value, err := linux.Fgetxattr(from, name)

@@ -85,7 +85,7 @@ func (w *writer) putDir(from int, n *node, dir int, name, at string, overwrite b
 		}
 	}
 	if created || overwrite {
-		if err := copyXattrs(from, to); err != nil {
+		if err := w.copyXattrs(from, to); err != nil {
 			return fmt.Errorf("%s: %w", w.to.shown(at), err)
 		}
 		return w.metaOf(to, &n.stat)
@@ -97,6 +97,9 @@ func (w *writer) putDir(from int, n *node, dir int, name, at string, overwrite b
 func (w *writer) putFile(from int, n *node, dir int, name, at string) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
+	}
+	if w.to.Inert && isDevice(&n.stat) {
+		return nil
 	}
 	if err := clearTarget(dir, name); err != nil {
 		return fmt.Errorf("%s: %w", w.to.shown(at), err)

@@ -29,6 +29,10 @@ type Root struct {
 	// OneOwner gives all that is written to root, whatever owner is asked for: in a user
 	// namespace with a single id there is no other.
 	OneOwner bool
+	// Inert is for a directory of the host that is written to: what would give rights to
+	// whoever can reach it is left out of the copies, which are devices, the bits
+	// setuid and setgid, and file capabilities.
+	Inert bool
 	// Confined says so when a path leads out of the tree, instead of taking it from
 	// the tree's root: what a build context is for.
 	Confined bool
@@ -85,6 +89,10 @@ func statAt(dir int, name string) (unix.Stat_t, error) {
 func isDir(st *unix.Stat_t) bool  { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
 func isFile(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
 func isLink(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFLNK }
+
+func isDevice(st *unix.Stat_t) bool {
+	return st.Mode&unix.S_IFMT == unix.S_IFCHR || st.Mode&unix.S_IFMT == unix.S_IFBLK
+}
 
 // close drops a descriptor that was only read from or is a directory.
 func closeFD(fd int) {
