@@ -1,19 +1,32 @@
 package store
 
-import "strings"
+import (
+	"path"
+	"strings"
+
+	"berth/internal/spelling"
+)
 
 // near returns the name that was probably meant, in its short form, or "".
 func near(name string, known []string) string {
 	name = short(name)
-	best, least := "", len(name)/3+1 // more edits than a third are another word
+	best, least := "", 0
 	for _, k := range known {
 		k = short(k)
-		d := edits(name, k)
-		// The right repository with another tag is what was meant, most of the time.
-		if repository(k) == repository(name) {
+		d := spelling.Distance(name, k)
+		switch repository(name) {
+		// The right repository with another tag is what was meant, most of the
+		// time; one of another registry, perhaps.
+		case repository(k):
 			d = min(d, 1)
+		case path.Base(repository(k)):
+			d = min(d, 2)
+		default:
+			if !spelling.Near(name, d) {
+				continue
+			}
 		}
-		if d < least || d == least && best != "" && k < best {
+		if best == "" || d < least || d == least && k < best {
 			best, least = k, d
 		}
 	}
@@ -31,25 +44,4 @@ func repository(name string) string {
 		name = name[:i]
 	}
 	return name
-}
-
-// edits counts the letters to insert, delete or replace to turn a into b.
-func edits(a, b string) int {
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
-		}
-		last = row
-	}
-	return last[len(b)]
 }

@@ -82,6 +82,7 @@ func TestFind(t *testing.T) {
 		"example.com/app":   "example.com/app:1",
 		"deadbeefdeadbeef":  "",
 		"example.com/app:2": "example.com/app:1",
+		"app:3":             "example.com/app:1",
 	} {
 		_, err := s.Find(word)
 		var missing *NotFoundError

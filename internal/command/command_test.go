@@ -23,13 +23,14 @@ func TestSize(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "ab", 2}, {"list", "list", 0}, {"lst", "list", 1}, {"froce", "force", 1}, {"statr", "state", 1}, {"ab", "ba", 1}, {"kitten", "sitting", 3}} {
-		if got := distance(c.a, c.b); got != c.want || distance(c.b, c.a) != got {
-			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+func TestSuggest(t *testing.T) {
+	known := []string{"list", "state", "start", "stop", "ps", "t"}
+	for name, want := range map[string]string{
+		"lst": "did you mean --list?", "staet": "did you mean --state?", "star": "did you mean --start?",
+		"x": "none", "nothinglikeit": "none", "": "none",
+	} {
+		if got := Suggest(name, known, "--", "none"); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
 }
