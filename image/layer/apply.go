@@ -44,8 +44,8 @@ type ApplyOptions struct {
 	// Squash gives every file to the calling user: for namespaces with one id.
 	Squash bool
 	// Lower returns the directories of the layers below, topmost first, when a hard
-	// link goes to a file of theirs. It may wait until they are complete. They
-	// stay the caller's. nil: such a link is an error.
+	// link goes to a file of theirs, or the layer hides all of them. It may wait until
+	// they are complete. They stay the caller's. nil: such a layer is an error.
 	Lower  func(ctx context.Context) ([]*os.File, error)
 	Limits Limits
 }

@@ -282,6 +282,32 @@ func TestOpaqueRoot(t *testing.T) {
 	}
 }
 
+// Without the layers below nobody can hide them: that is no success.
+func TestOpaqueRootWithoutLower(t *testing.T) {
+	root(t)
+	if _, err := apply(t, t.TempDir(), pack(t, fileEntry(".wh..wh..opq", "")), ApplyOptions{}); !errors.Is(err, errOpaqueRoot) {
+		t.Error(err)
+	}
+}
+
+// An entry says all of a directory, also of one that a layer before has made.
+func TestFlatDirectoryAnew(t *testing.T) {
+	root(t)
+	dir := t.TempDir()
+	with := dirEntry("d")
+	with.PAXRecords = map[string]string{"SCHILY.xattr.user.old": "1", "SCHILY.xattr.user.both": "1"}
+	again := dirEntry("d")
+	again.PAXRecords = map[string]string{"SCHILY.xattr.user.both": "2"}
+	mustApply(t, dir, pack(t, with, fileEntry("d/f", "")), ApplyOptions{Format: Flat})
+	mustApply(t, dir, pack(t, again), ApplyOptions{Format: Flat})
+	if old, both := getxattr(dir+"/d", "user.old"), getxattr(dir+"/d", "user.both"); old != "" || both != "2" {
+		t.Errorf("user.old is %q, user.both %q", old, both)
+	}
+	if _, err := os.Stat(dir + "/d/f"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestHardLinkToWhatIsNotThere(t *testing.T) {
 	root(t)
 	low, high := t.TempDir(), t.TempDir()

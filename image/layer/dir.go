@@ -98,6 +98,12 @@ func (a *applier) setDirMetadata(fd int, e *entry, list []xattr) error {
 	if err := unix.Fchmod(fd, e.mode); err != nil {
 		return err
 	}
+	if a.opts.Format == Flat {
+		// It may be that of a layer before, whose attributes are not this entry's.
+		if err := dropXattrs(fd, list, a.opts.UserNS); err != nil {
+			return err
+		}
+	}
 	if err := setXattrs(fd, list); err != nil {
 		return err
 	}

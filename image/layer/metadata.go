@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -104,6 +105,24 @@ func setXattrs(fd int, list []xattr) error {
 		}
 		if err != nil {
 			return fmt.Errorf("set extended attribute %s: %w", quote(x.name), err)
+		}
+	}
+	return nil
+}
+
+// dropXattrs removes the attributes of an open file that a layer may carry and keep
+// does not name.
+func dropXattrs(fd int, keep []xattr, userNS bool) error {
+	old, err := readXattrs(fd, userNS)
+	if err != nil {
+		return err
+	}
+	for _, x := range old {
+		if slices.ContainsFunc(keep, func(k xattr) bool { return k.name == x.name }) {
+			continue
+		}
+		if err := unix.Fremovexattr(fd, x.name); err != nil && !errors.Is(err, syscall.ENODATA) {
+			return fmt.Errorf("remove extended attribute %s: %w", quote(x.name), err)
 		}
 	}
 	return nil

@@ -89,11 +89,13 @@ func (a *applier) opaque(path string) error {
 	return a.setOpaque(dir.fd)
 }
 
+var errOpaqueRoot = errors.New("the layer hides all that is below its root, and what that is was not said")
+
 // hideRoot writes a whiteout for every name that the layers below have in their
 // roots: the layer asked for an opaque root.
 func (a *applier) hideRoot() error {
 	if a.opts.Lower == nil {
-		return nil
+		return errOpaqueRoot
 	}
 	lower, err := a.opts.Lower(a.ctx)
 	if err != nil {
