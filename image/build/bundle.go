@@ -82,7 +82,20 @@ func (s *runStep) prepare(ctx context.Context, w *workspace) (_ *runBundle, err 
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	return rb, os.WriteFile(filepath.Join(rb.dir, "config.json"), raw, 0o600)
+	return rb, rb.writeConfig(raw, mounts.private)
+}
+
+// writeConfig writes config.json, which with a secret in it never reaches a disk.
+func (rb *runBundle) writeConfig(raw []byte, private *memoryDir) error {
+	name := filepath.Join(rb.dir, "config.json")
+	if private == nil {
+		return os.WriteFile(name, raw, 0o600)
+	}
+	file, err := private.file("config.json", raw, 0o400, 0, 0)
+	if err != nil {
+		return err
+	}
+	return os.Symlink(file, name)
 }
 
 // addStubs mounts the workspace anew with a layer of missing mount points, if any is

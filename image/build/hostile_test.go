@@ -2,6 +2,8 @@ package build
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -177,6 +180,60 @@ func TestSSHMount(t *testing.T) {
 	}
 	if _, err := b.try("FROM base\nRUN --mount=type=ssh,id=other,required true\n", ""); err == nil || !strings.Contains(err.Error(), "it is required") {
 		t.Errorf("%v", err)
+	}
+}
+
+// grepping is a Runner that looks for a text in all files of a directory that are on
+// its file system.
+type grepping struct {
+	nothing
+	dir, text string
+	hits      []string
+	steps     int
+}
+
+func (g *grepping) Run(_ context.Context, bundle string, _ IO) (int, error) {
+	g.steps++
+	config, err := os.ReadFile(filepath.Join(bundle, "config.json"))
+	if err != nil || !strings.Contains(string(config), g.text) {
+		return 0, fmt.Errorf("config.json has no %s: %w", g.text, err)
+	}
+	var top syscall.Stat_t
+	if err := syscall.Stat(g.dir, &top); err != nil {
+		return 0, err
+	}
+	return 0, filepath.WalkDir(g.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var st syscall.Stat_t
+		if err := syscall.Lstat(path, &st); err != nil {
+			return err
+		}
+		switch {
+		case st.Dev != top.Dev && d.IsDir():
+			return fs.SkipDir
+		case st.Dev != top.Dev || !d.Type().IsRegular():
+			return nil
+		}
+		raw, err := os.ReadFile(path)
+		if strings.Contains(string(raw), g.text) {
+			g.hits = append(g.hits, path)
+		}
+		return err
+	})
+}
+
+// TestSecretsStayInMemory: while a step runs, too, no file on disk has the value: a
+// build that is killed would leave it there.
+func TestSecretsStayInMemory(t *testing.T) {
+	b := newBench(t)
+	g := &grepping{dir: b.store.Dir(), text: "hush-1z9-hush"}
+	b.o.Runner = g
+	b.o.Secrets = map[string]Secret{"s": {Value: []byte(g.text)}}
+	b.build("FROM scratch\nRUN --mount=type=secret,id=s,env=TOKEN --mount=type=secret,id=s [\"/true\"]\n", "t")
+	if g.steps != 1 || len(g.hits) > 0 {
+		t.Errorf("%d steps, the secret is in %v", g.steps, g.hits)
 	}
 }
 

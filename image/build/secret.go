@@ -105,6 +105,7 @@ func (s *runStep) secretMount(set *mountSet, memory *memoryDir, m *instructions.
 	}
 	if m.Env != nil {
 		set.env = append(set.env, *m.Env+"="+string(value))
+		set.private = memory
 	}
 	if m.Env != nil && m.Target == "" {
 		return nil

@@ -129,7 +129,8 @@ func (b *berth) unpackTo(word, dir string, w wishes, o bundle.Options) error {
 	return nil
 }
 
-// makeBundleDir makes dir, unless it is there and empty, and dir/rootfs.
+// makeBundleDir makes dir, unless it is there and empty, and dir/rootfs. Nobody else
+// may enter it: the image's setuid programs and devices are real ones (CVE-2021-41103).
 func (b *berth) makeBundleDir(dir string, undo *cleanup.Stack) error {
 	remove := func(path string) func() {
 		return func() {
@@ -138,7 +139,7 @@ func (b *berth) makeBundleDir(dir string, undo *cleanup.Stack) error {
 			}
 		}
 	}
-	err := os.Mkdir(dir, 0o755)
+	err := os.Mkdir(dir, 0o700)
 	switch {
 	case errors.Is(err, os.ErrExist):
 		names, err := os.ReadDir(dir)

@@ -43,6 +43,30 @@ func TestHostileConfig(t *testing.T) {
 	})
 }
 
+// The image's setuid programs are real ones, and so are its devices: no other user of
+// the host reaches them through the bundle (containerd CVE-2021-41103), or the store.
+func TestBundleIsPrivate(t *testing.T) {
+	everybody(t, func(w *world) {
+		img := w.layout(`{"Cmd": ["sh"]}`, []file{{name: "su", text: "x", mode: 0o4755}})
+		bundle := filepath.Join(w.dir, "home/bundle")
+		w.ok("unpack", img, bundle)
+		w.ok("run", "--image", img, w.id, "--", "sh", "-c", ":")
+		for _, dir := range []string{bundle, w.dir + "/home/store/layers", w.dir + "/home/store/containers", w.dir + "/home/store/tmp", w.dir + "/home/store/blobs"} {
+			st, err := os.Stat(dir)
+			if err != nil {
+				w.Fatal(err)
+			}
+			if st.Mode().Perm()&0o077 != 0 {
+				w.Errorf("%s has the mode %o", dir, st.Mode().Perm())
+			}
+		}
+		if st, err := os.Stat(bundle + "/rootfs/su"); err != nil || st.Mode()&os.ModeSetuid == 0 {
+			w.Errorf("su: %v, %v", st, err)
+		}
+		w.ok("discard", bundle)
+	})
+}
+
 func readSpec(w *world, bundle string) *specs.Spec {
 	w.Helper()
 	raw, err := os.ReadFile(filepath.Join(bundle, "config.json"))
