@@ -71,3 +71,15 @@ func TestRuntimeGlobals(t *testing.T) {
 		}
 	}
 }
+
+func TestSearchPlace(t *testing.T) {
+	for word, want := range map[string][2]string{
+		"busybox": {"docker.io", "busybox"}, "node.js": {"docker.io", "node.js"}, "team/app": {"docker.io", "team/app"},
+		"registry.example/": {"registry.example", ""}, "registry.example/team": {"registry.example", "team"},
+		"127.0.0.1:5000": {"127.0.0.1:5000", ""}, "localhost:5000/app": {"localhost:5000", "app"}, "localhost/app": {"localhost", "app"},
+	} {
+		if host, term := searchPlace(word); host != want[0] || term != want[1] {
+			t.Errorf("%s: %s in %s", word, term, host)
+		}
+	}
+}

@@ -101,8 +101,8 @@ func (b *berth) pullOne(c *cli.Context, o pull.Options, show shown, word string)
 	if err != nil {
 		return err
 	}
-	for _, path := range result.Skipped {
-		b.log.Debug("left out, because a user namespace cannot make it: " + path)
+	if !show.quiet && !show.json {
+		leftOut(result.Skipped)
 	}
 	return printPulled(c, show, from.Name, result)
 }

@@ -64,10 +64,11 @@ func (b *berth) search() *cli.Command {
 }
 
 // searchPlace splits a word as the names of images are: what stands before the
-// first slash is a registry if it has a dot or a port, or is localhost.
+// first slash is a registry if it has a dot or a port, or is localhost. With a port
+// it is one without a slash, too: nobody is called that.
 func searchPlace(word string) (host, term string) {
 	first, rest, ok := strings.Cut(word, "/")
-	if ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
+	if strings.Contains(first, ":") || ok && (strings.Contains(first, ".") || first == "localhost") {
 		return first, rest
 	}
 	return registry.Host(""), word

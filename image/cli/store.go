@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"berth/image/layer"
 	"berth/image/progress"
@@ -48,6 +50,23 @@ func (b *berth) waiting(what string) {
 		_, _ = os.Stderr.WriteString("waiting for " + what + "\n")
 	}
 	b.log.Debug("waiting for " + what)
+}
+
+// leftOut tells a person which entries of an image a user cannot make. The log shows
+// warnings beside errors only, since engines take what is on stderr for one.
+func leftOut(paths []string) {
+	const most = 5
+	if len(paths) == 0 {
+		return
+	}
+	rest := ""
+	if more := len(paths) - most; more > 0 {
+		paths, rest = paths[:most], " and "+strconv.Itoa(more)+" more"
+	}
+	for i, path := range paths {
+		paths[i] = strconv.Quote(path)
+	}
+	_, _ = os.Stderr.WriteString("note: devices are left out, which a user cannot make: " + strings.Join(paths, " ") + rest + "\n") // nowhere to report it to
 }
 
 func onTerminal() bool {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"berth/image/bundle"
 	"berth/image/pull"
@@ -176,8 +175,8 @@ func (b *berth) flatten(s *store.Store, img *ready, root *os.File, quiet bool) e
 	if err != nil {
 		return err
 	}
-	if len(skipped) > 0 {
-		b.log.Warn("a user cannot make devices, which are left out: " + strings.Join(skipped, " "))
+	if !quiet {
+		leftOut(skipped)
 	}
 	return nil
 }

@@ -147,6 +147,8 @@ func TestLogin(t *testing.T) {
 		}
 		if _, err := client(t, registry.Options{}).Login(context.Background(), r.Host(), "user", "wrong"); !errors.Is(err, registry.ErrDenied) {
 			t.Errorf("%s, wrong password: %v", title, err)
+		} else if h := err.(interface{ Hint() string }).Hint(); !strings.Contains(h, "password is wrong") {
+			t.Errorf("%s, wrong password: hint %q", title, h)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -23,7 +24,7 @@ func (c *Client) Login(ctx context.Context, host, user, password string) (authn.
 	}
 	resp, err := s.send(ctx, q)
 	if err != nil {
-		return authn.AuthConfig{}, err
+		return authn.AuthConfig{}, notTaken(err)
 	}
 	drop(resp)
 	if s.challenge == nil {
@@ -41,12 +42,21 @@ func (c *Client) Login(ctx context.Context, host, user, password string) (authn.
 	}
 	t, err := s.fetchToken(ctx, s.scheme, nil, *s.auth, true)
 	if err != nil {
-		return authn.AuthConfig{}, err
+		return authn.AuthConfig{}, notTaken(err)
 	}
 	if t.refresh != "" {
 		return authn.AuthConfig{Username: user, IdentityToken: t.refresh}, nil
 	}
 	return *s.auth, nil
+}
+
+// notTaken says to who logs in what logging in would not mend.
+func notTaken(err error) error {
+	var refused *Error
+	if errors.As(err, &refused) && errors.Is(err, ErrDenied) && refused.hint == "" {
+		refused.hint = "the user name or the password is wrong; some registries want an access token in the place of the password"
+	}
+	return err
 }
 
 // Host is how credentials for a registry are stored: what a user writes,
