@@ -54,6 +54,7 @@ var knownCauses = [...]struct{ text, hint string }{
 	{"cgroup controller ", "'berth info' lists the controllers of this host; take the field from config.json, or mount the controller"},
 	{"without setting console socket", "let config.json say \"terminal\": false, give --console-socket, or use 'berth run', which takes the terminal it is called on"},
 	{"container does not exist", "'berth list' shows the containers there are; --root names another directory of them"},
+	{"open /run/berth: permission denied", "a user's containers are in $XDG_RUNTIME_DIR/berth: set it as a login does, or give --root DIR"},
 	{"needs CAP_SYS_NICE on the host", "run it as root, or leave the priority to what the caller has: a user may lower it only"},
 	{"is not mapped in the container's user namespace", "map more ids: a user needs ranges in /etc/subuid and /etc/subgid, newuidmap and newgidmap ('berth info' tells what is missing)"},
 	{") not allowed", "map ids that /etc/subuid and /etc/subgid give to this user ('berth info' names them), as 'berth spec --rootless --userns auto' does"},
