@@ -33,6 +33,10 @@ RUN --mount=type=bind,from=base,source=/../../../..,target=/m test ! -e /m/VICTI
 WORKDIR /lnk/work
 COPY f /lnk/copied
 COPY f /file
+RUN --mount=type=bind,source=f,target=/p/x/y mv /p /q; ln -sfn VICTIM /p; mkdir -p VICTIM
+RUN --mount=type=cache,id=h,target=/h ln -sfn VICTIM /h/l; ln -sfn / /h/r
+RUN --mount=type=cache,id=h,target=/h --mount=type=tmpfs,target=/h/l/t --mount=type=bind,source=f,target=/h/r/zz touch /h/l/t/a && cat /zz
+RUN --mount=type=cache,id=h,target=/h,source=l touch /h/a
 `, "VICTIM", victim), "t", "f=1")
 	left, err := os.ReadDir(victim)
 	must(t, err)
@@ -43,6 +47,50 @@ COPY f /file
 	}
 	if got := b.read(r, victim+"/copied"); got != "1" {
 		t.Errorf("the copy through a link is %q", got)
+	}
+}
+
+// TestMountsFromHostileStage: what a stage has at a mount's source is looked up in the
+// stage (buildah CVE-2024-1753).
+func TestMountsFromHostileStage(t *testing.T) {
+	b := newBench(t).busybox()
+	victim := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(victim, "v"), []byte("safe"), 0o644))
+	const stage = "FROM base AS evil\nRUN ln -s / /lnk && ln -s VICTIM /out && ln -s ../../../../../../../../VICTIM/v /file\nFROM base\n"
+	try := func(step string) (string, error) {
+		r, err := b.try(strings.ReplaceAll(stage+step+"\n", "VICTIM", victim), "")
+		if err != nil {
+			return "", err
+		}
+		return b.read(r, "o"), nil
+	}
+	if got, err := try("RUN --mount=type=bind,from=evil,source=/lnk,target=/m,rw ls /m > /o && touch /m/new"); err != nil || strings.Contains(got, "proc") || !strings.Contains(got, "lnk") {
+		t.Errorf("/lnk shows %q, %v", got, err)
+	}
+	for _, step := range []string{
+		"RUN --mount=type=bind,from=evil,source=/out,target=/m,rw ls /m > /o; touch /m/new",
+		"RUN --mount=type=bind,from=evil,source=/file,target=/m cat /m > /o",
+		"RUN --mount=type=cache,from=evil,source=/out,target=/m ls /m > /o; touch /m/new",
+		"COPY --from=evil /out/v /o", "COPY --from=evil /file/ /o", "COPY --from=evil /out/* /o/",
+	} {
+		if got, err := try(step); err == nil && strings.Contains(got, "safe") {
+			t.Errorf("%s shows %q", step, got)
+		}
+	}
+	if left, err := os.ReadDir(victim); err != nil || len(left) != 1 {
+		t.Errorf("the victim has %v, %v", left, err)
+	}
+}
+
+// TestCacheKnowsTheConfiguration: two images of the same layers that want commands run
+// differently do not share what is run on them (CVE-2024-24557).
+func TestCacheKnowsTheConfiguration(t *testing.T) {
+	b := newBench(t).busybox()
+	for i, lines := range []string{"ENV A=1", "ENV A=2", "USER web", "USER 7:8", `SHELL ["/bin/sh", "-ec"]`, "ENV HOME=/tmp"} {
+		b.build("FROM base\n"+lines+"\n", "variant")
+		if r := b.build("FROM variant\nRUN echo $A\n", ""); r.Cached > 0 {
+			t.Errorf("%d, %s: %d steps of another image are taken", i, lines, r.Cached)
+		}
 	}
 }
 

@@ -93,6 +93,19 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+// TestPlainQuotesNobody: an error or a warning that quotes an image does not steer the
+// terminal.
+func TestPlainQuotesNobody(t *testing.T) {
+	var b bytes.Buffer
+	d := New(&b, Plain)
+	d.Warn("look\x1b[2J out")
+	d.Step("one").Fail(errors.New("user \x1b]0;x\x07a\nb\u009bc"))
+	d.Close()
+	if out := b.String(); strings.ContainsAny(out, "\x1b\x07\u009b") || !strings.Contains(out, "ERROR: user a; bc\n") {
+		t.Errorf("%q", out)
+	}
+}
+
 func TestExcerpt(t *testing.T) {
 	var b bytes.Buffer
 	Excerpt(&b, "Dockerfile", []byte("1\n2\n3\n4\n5\n6\n7\n8\n"), 5, 5)

@@ -41,15 +41,22 @@ func (p *plain) end(s *Step, how outcome, err error) {
 	case cached:
 		p.printf("#%d CACHED\n\n", s.number)
 	case failed:
-		p.printf("#%d ERROR: %v\n\n", s.number, err)
+		p.printf("#%d ERROR: %s\n\n", s.number, sentence(err.Error()))
 	default:
 		p.printf("#%d DONE %.1fs\n\n", s.number, s.seconds())
 	}
 }
 
-func (p *plain) warn(text string) { p.printf("WARN: %s\n", text) }
+func (p *plain) warn(text string) { p.printf("WARN: %s\n", sentence(text)) }
 
 func (p *plain) tick(bool) {}
+
+// sentence is an error or warning on one line. It can quote an image, which may have
+// put something into it that steers the terminal; the output of a command, on the
+// other hand, is passed on as it is.
+func sentence(text string) string {
+	return printable([]byte(strings.ReplaceAll(text, "\n", "; ")))
+}
 
 // oneLine is the name of a step without its line ends.
 func oneLine(name string) string {

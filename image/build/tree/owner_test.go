@@ -2,6 +2,7 @@ package tree
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,14 @@ func TestLookupUser(t *testing.T) {
 	u, err := root(t, dir).LookupUser("web")
 	if err != nil || u.UID != 33 || u.GID != 34 || u.Home != "/srv" {
 		t.Errorf("web: %+v, %v", u, err)
+	}
+	if len(u.Groups) != 1 || u.Groups[0] != 34 { // its own is among them (CVE-2022-36109)
+		t.Errorf("web: groups %v", u.Groups)
+	}
+	must(t, os.WriteFile(dir+"/etc/group", nil, 0o644))
+	must(t, os.Truncate(dir+"/etc/group", 2<<30)) // CVE-2026-47262
+	if u, err := root(t, dir).LookupUser("web"); err == nil || !strings.Contains(err.Error(), "/etc/group") {
+		t.Errorf("2 GiB of group: %+v, %v", u, err)
 	}
 	for _, name := range []string{"short", "bare", "none"} {
 		if u, err := root(t, dir).LookupUser(name); err == nil {
