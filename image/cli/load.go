@@ -82,7 +82,7 @@ func (b *berth) loadAll(c *cli.Context, s *store.Store, a *archive.Archive, path
 		if err != nil {
 			return err
 		}
-		o := pull.Options{Store: s, Source: a, Name: name, Apply: apply(), Unpack: !c.Bool("no-unpack"), Progress: show}
+		o := pull.Options{Store: s, Source: a, Name: name, Apply: apply(), Unpack: !c.Bool("no-unpack"), Progress: show, Op: "load"}
 		if o.Ref, err = name.WithDigest(e.Descriptor.Digest); err != nil {
 			return err
 		}

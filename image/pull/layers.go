@@ -94,10 +94,14 @@ func (s *layerSet) start(ctx context.Context) {
 		places <- struct{}{}
 		running.Go(func() {
 			defer func() { <-places }()
-			if err := l.bring(ctx); err != nil {
+			err := l.bring(ctx)
+			switch {
+			case err == nil:
+			case ctx.Err() != nil:
+				l.task.Done("stopped") // another has failed, and says why
+			default:
 				s.cancel(err)
 				l.task.Fail(err)
-				return
 			}
 		})
 	}

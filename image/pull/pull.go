@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type Options struct {
 	Ref    image.Reference
 	// Name is what the image is called in the store; the zero value: Ref.
 	Name image.Reference
+	// Op is what it is called in errors; empty: pull.
+	Op string
 	// Platforms are those whose images are fetched; none: the host's.
 	Platforms []image.Platform
 	// All fetches the images of all platforms.
@@ -72,7 +75,7 @@ func Pull(ctx context.Context, o Options) (Result, error) {
 	defer release()
 	r, err := newPuller(ctx, o).pull()
 	if err != nil {
-		return Result{}, fmt.Errorf("pull %s: %w", o.Ref.Familiar(), err)
+		return Result{}, fmt.Errorf("%s %s: %w", cmp.Or(o.Op, "pull"), o.Name.Familiar(), advised(err))
 	}
 	return r, nil
 }
@@ -92,7 +95,7 @@ func Unpack(ctx context.Context, o Options, manifest image.Descriptor) ([]digest
 		_, err = p.image(m.Image, true)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("unpack %s: %w", manifest.Digest, err)
+		return nil, fmt.Errorf("unpack %s: %w", manifest.Digest, advised(err))
 	}
 	return p.result.Chain, nil
 }

@@ -22,6 +22,7 @@ func (l *oneLayer) unpack(ctx context.Context, w *store.LayerWriter) (err error)
 	if result, err = l.fill(ctx, w); err != nil {
 		return err
 	}
+	l.task.Phase("waiting") // for those below
 	below, err := l.below(ctx)
 	if err != nil {
 		return err
