@@ -212,18 +212,17 @@ func (d *differ) dirBelow(path string) bool {
 }
 
 func (d *differ) file(dir int, name, path string, want *unix.Stat_t) error {
-	// O_NONBLOCK: should it have become a FIFO meanwhile.
-	fd, err := linux.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	fd, err := openSame(dir, name, want)
 	if err != nil {
+		if safepath.IsRefusal(err) {
+			return err
+		}
 		return fmt.Errorf("open %s: %w", quote(path), err)
 	}
 	defer unix.Close(fd) // opened for reading
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("stat %s: %w", quote(path), err)
-	}
-	if st.Ino != want.Ino || st.Dev != want.Dev {
-		return &safepath.Refusal{Object: quote(path), Reason: "another process replaced it while the layer was made"}
 	}
 	if hasOverlay(fd, "metacopy") {
 		return fmt.Errorf("%s: overlayfs copied it up with metacopy, its content is in another layer", quote(path))
@@ -249,6 +248,25 @@ func (d *differ) file(dir int, name, path string, want *unix.Stat_t) error {
 	}
 	d.result.Bytes += st.Size
 	return nil
+}
+
+// openSame opens a regular file that was looked at before. A container that runs can
+// put another in its place, a device of the host too, whose open alone has effects: so
+// nothing is opened but what was seen.
+func openSame(dir int, name string, want *unix.Stat_t) (int, error) {
+	at, err := linux.Openat(dir, name, linux.O_PATH|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(at) // O_PATH
+	var st unix.Stat_t
+	if err := unix.Fstat(at, &st); err != nil {
+		return -1, err
+	}
+	if st.Ino != want.Ino || st.Dev != want.Dev || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return -1, &safepath.Refusal{Object: quote(name), Reason: "another process replaced it while the layer was made"}
+	}
+	return linux.Openat(linux.AT_FDCWD, procFD(at), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 }
 
 // header writes the header of a file; fd is -1 for what has no attributes.

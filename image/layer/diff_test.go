@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -180,4 +181,51 @@ func TestDiffMapsOwners(t *testing.T) {
 	if _, err := Diff(context.Background(), open(t, dir), io.Discard, o); err == nil {
 		t.Error("an owner without a place: no error")
 	}
+}
+
+// TestDiffOfWhatChanges: a container that runs while it is exported changes files for
+// links and devices. Neither shows a file of the host, and the device is never opened:
+// 60:1 has no driver, so that open(2) would answer ENXIO.
+func TestDiffOfWhatChanges(t *testing.T) {
+	root(t)
+	dir := t.TempDir()
+	outside := t.TempDir() + "/outside"
+	for _, err := range []error{
+		os.WriteFile(outside, []byte("secret-of-the-host"), 0o644), os.WriteFile(dir+"/f", []byte("own"), 0o644),
+		unix.Mknod(dir+"/dev", unix.S_IFCHR|0o666, int(unix.Mkdev(60, 1))), os.Symlink(outside, dir+"/link"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			other := [...]string{"/dev", "/link"}[i/2%2]
+			if err := unix.Renameat2(unix.AT_FDCWD, dir+"/f", unix.AT_FDCWD, dir+other, unix.RENAME_EXCHANGE); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	refused := 0
+	for range 2000 {
+		var out bytes.Buffer
+		_, err := Diff(context.Background(), open(t, dir), &out, DiffOptions{})
+		if errors.Is(err, unix.ENXIO) || bytes.Contains(out.Bytes(), []byte("secret-of-the-host")) {
+			t.Fatalf("%v", err)
+		}
+		if err != nil {
+			refused++
+		}
+	}
+	close(stop)
+	<-ended
+	t.Logf("%d of 2000 met a change", refused)
 }
