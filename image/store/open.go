@@ -113,6 +113,9 @@ func (s *Store) open() error {
 		return err
 	}
 	s.root = root
+	if err := s.checkOwner(); err != nil {
+		return err
+	}
 	if err := s.checkVersion(); err != nil {
 		return err
 	}
@@ -148,6 +151,26 @@ func (s *Store) place(in *dir, name string) (*dir, error) {
 		return nil, nil
 	}
 	return d, err
+}
+
+// checkOwner refuses to write to a store that somebody else can change: he would give
+// whoever trusts it other layers than the digests say, or links in the place of its
+// directories. Reading checks digests itself.
+func (s *Store) checkOwner() error {
+	if s.options.ReadOnly {
+		return nil
+	}
+	st, err := s.root.stat(".")
+	if err != nil {
+		return err
+	}
+	switch me := os.Geteuid(); {
+	case int(st.Uid) != me && st.Uid != 0:
+		return fmt.Errorf("%s belongs to user %d, not to %d: name another directory with --store", s.root.path, st.Uid, me)
+	case st.Mode&0o002 != 0:
+		return fmt.Errorf("%s can be written to by everybody: chmod it to 0700", s.root.path)
+	}
+	return nil
 }
 
 const layoutFile = `{"imageLayoutVersion":"1.0.0"}` + "\n"

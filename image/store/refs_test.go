@@ -146,3 +146,40 @@ func TestNotAStore(t *testing.T) {
 		t.Errorf("a layout of the future: %v", err)
 	}
 }
+
+// A directory that others can write to is no store: they could put anything in it
+// under any digest.
+func TestStoreOfOthers(t *testing.T) {
+	open := func(dir string, readOnly bool) error {
+		s, err := Open(Options{Dir: dir, ReadOnly: readOnly})
+		if err == nil {
+			err = s.Close()
+		}
+		return err
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(dir, false); err == nil || !strings.Contains(err.Error(), "by everybody") {
+		t.Errorf("mode 0777: %v", err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(dir, false); err != nil {
+		t.Errorf("mode 0755: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("the other half gives files to other users: needs root")
+	}
+	if err := os.Chown(dir, 4711, 4711); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(dir, false); err == nil || !strings.Contains(err.Error(), "belongs to user 4711") {
+		t.Errorf("another user's: %v", err)
+	}
+	if err := open(dir, true); err != nil {
+		t.Errorf("another user's, for reading: %v", err)
+	}
+}
