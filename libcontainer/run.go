@@ -74,10 +74,22 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	if err != nil {
 		return -1, err
 	}
+	if code != 0 {
+		c.warnOOM()
+	}
 	if o.Keep {
 		return code, rt.recordExit(o.ID, code)
 	}
 	return code, c.finish()
+}
+
+// warnOOM says that the container met its memory limit: only its cgroup knows, and that
+// goes with the container.
+func (c *container) warnOOM() {
+	if n, err := c.mgr.OOMKills(); err == nil && n > 0 {
+		c.rt.Log.Warnf("container %s: out of memory: processes that the kernel killed: %d", c.state.ID, n)
+		c.rt.Log.Flush()
+	}
 }
 
 // finish removes the container whose end was seen, unless somebody else has by now. It

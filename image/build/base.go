@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -74,10 +73,8 @@ func (b *builder) imageBase(ctx context.Context, ref image.Reference, platform i
 	manifest, err := b.o.Images.Image(ctx, ref, platform, b.o.Pull)
 	if err != nil {
 		step.Fail(err)
-		if errors.Is(err, image.ErrNotFound) {
-			err = b.nearStage(err, strings.TrimSuffix(ref.Familiar(), ":latest"))
-		}
-		return nil, err
+		// Whatever the registry said, or that there is none: a stage may be meant.
+		return nil, b.nearStage(err, strings.TrimSuffix(ref.Familiar(), ":latest"))
 	}
 	step.Done()
 	return b.stateOf(ctx, manifest, platform)

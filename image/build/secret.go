@@ -199,7 +199,7 @@ func (b *builder) forward(rb *runBundle, socket, to string, mode os.FileMode, ui
 	var open sync.WaitGroup
 	open.Go(func() {
 		for {
-			conn, err := listener.Accept()
+			conn, err := listener.AcceptUnix()
 			if err != nil {
 				return
 			}
@@ -210,20 +210,26 @@ func (b *builder) forward(rb *runBundle, socket, to string, mode os.FileMode, ui
 	return errors.Join(b.own(socket, uid, gid), os.Chmod(socket, mode))
 }
 
-// pass copies both ways until one side ends.
-func pass(in net.Conn, to string) {
+// pass copies both ways until both sides have said all.
+func pass(in *net.UnixConn, to string) {
 	defer in.Close()
-	out, err := net.Dial("unix", to)
+	out, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: to, Net: "unix"})
 	if err != nil {
 		return
 	}
 	defer out.Close()
-	done := make(chan struct{}, 2)
-	for _, pair := range [...][2]net.Conn{{in, out}, {out, in}} {
-		go func() {
-			_, _ = io.Copy(pair[0], pair[1]) // an agent that has gone ends the connection
-			done <- struct{}{}
-		}()
+	var both sync.WaitGroup
+	for _, pair := range [...][2]*net.UnixConn{{in, out}, {out, in}} {
+		both.Go(func() {
+			_, err := io.Copy(pair[0], pair[1])
+			if err == nil {
+				err = pair[0].CloseWrite()
+			}
+			if err != nil { // one has gone: the other has nobody to talk to
+				_ = in.Close()
+				_ = out.Close()
+			}
+		})
 	}
-	<-done
+	both.Wait()
 }

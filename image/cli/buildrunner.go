@@ -1,12 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	goruntime "runtime"
 	"strconv"
 	"syscall"
@@ -22,13 +27,14 @@ type runtimeRunner struct{ b *berth }
 
 // Run runs a bundle. When ctx ends the container is deleted; the runtime that waits
 // for it ends then, too.
-func (r *runtimeRunner) Run(ctx context.Context, bundle string, io build.IO) (int, error) {
+func (r *runtimeRunner) Run(ctx context.Context, bundle string, streams build.IO) (int, error) {
 	id := containerOf(bundle)
-	cmd, err := r.b.runtime.command("run", "--bundle", bundle, id)
+	log := filepath.Join(bundle, "log")
+	cmd, err := r.b.runtime.command("--log", log, "--log-format", "json", "run", "--bundle", bundle, id)
 	if err != nil {
 		return 0, err
 	}
-	cmd.Stdout, cmd.Stderr = io.Stdout, io.Stderr
+	cmd.Stdout, cmd.Stderr = streams.Stdout, streams.Stderr
 	// Not in the terminal's foreground group: ^C is for this process, which deletes the
 	// container. If this process is killed, the runtime ends the container by SIGTERM's
 	// way; the signal is that of the forking thread's death.
@@ -53,9 +59,25 @@ func (r *runtimeRunner) Run(ctx context.Context, bundle string, io build.IO) (in
 	<-stopped
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() >= 0 {
+		tellWarnings(streams.Stderr, log)
 		return exit.ExitCode(), nil
 	}
 	return 0, err
+}
+
+// tellWarnings adds what the runtime noticed to the output of a step that failed: that
+// it ran out of memory, for one. Its errors are there already.
+func tellWarnings(w io.Writer, log string) {
+	raw, err := os.ReadFile(log)
+	if err != nil {
+		return // there were none
+	}
+	for line := range bytes.Lines(raw) {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal(line, &entry) == nil && entry.Level == "warning" {
+			_, _ = fmt.Fprintln(w, "berth: "+entry.Msg) // as much worth as the output itself
+		}
+	}
 }
 
 // containerOf is the id of a bundle's container. Directories of bundles have random

@@ -54,14 +54,16 @@ func TestPeers(t *testing.T) {
 // buildah is a buildah with a storage of its own that has the base images.
 type buildah struct {
 	path string
+	// dir is also where the caches of cache mounts are, which outlive a build.
+	dir  string
 	args []string
 }
 
 func newBuildah(t *testing.T, path string) *buildah {
 	t.Helper()
 	dir := t.TempDir()
-	b := &buildah{path: path, args: []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs"}}
-	t.Cleanup(func() { _ = exec.Command(path, append(b.args, "rmi", "--all", "--force")...).Run() }) // TempDir removes the rest
+	b := &buildah{path: path, dir: dir, args: []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs"}}
+	t.Cleanup(func() { _, _ = b.call("rmi", "--all", "--force") }) // TempDir removes the rest
 	archive := filepath.Join(t.TempDir(), "base.tar")
 	writeBase(t, archive)
 	for name, file := range map[string]string{"base": archive, "onbuild": archive + ".onbuild"} {
@@ -77,7 +79,9 @@ func newBuildah(t *testing.T, path string) *buildah {
 }
 
 func (b *buildah) call(args ...string) (string, error) {
-	out, err := exec.Command(b.path, append(slices.Clone(b.args), args...)...).CombinedOutput()
+	cmd := exec.Command(b.path, append(slices.Clone(b.args), args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+b.dir)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("buildah %s: %w: %s", strings.Join(args, " "), err, out)
 	}

@@ -29,10 +29,16 @@ func Excerpt(w io.Writer, name string, text []byte, first, last int) {
 	_, _ = w.Write(b.Bytes()) // it goes with an error, which is reported anyway
 }
 
-// Output shows the last output of a command.
+// Output shows the last output of a command, without what it could do to a terminal.
 func Output(w io.Writer, text string) {
 	if text == "" {
 		return
 	}
-	_, _ = fmt.Fprintf(w, "------\n%s\n------\n", text) // it goes with an error
+	var b bytes.Buffer
+	b.WriteString("------\n")
+	for line := range bytes.SplitSeq([]byte(text), []byte("\n")) {
+		b.WriteString(printable(line) + "\n")
+	}
+	b.WriteString("------\n")
+	_, _ = w.Write(b.Bytes()) // it goes with an error
 }
