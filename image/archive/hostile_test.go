@@ -95,7 +95,7 @@ func TestHostileArchives(t *testing.T) {
 		says string
 	}{
 		"nothing":            {nil, "neither"},
-		"no tar":             {[]byte(strings.Repeat("no archive ", 200)), "read archive"},
+		"no tar":             {[]byte(strings.Repeat("no archive ", 200)), "nor a tar archive"},
 		"bzip2":              {[]byte("BZh91AY&SY" + strings.Repeat("x", 600)), "bzip2"},
 		"another archive":    {plain, "neither"},
 		"name twice":         {tarOf(docker(plain, entry{name: "layer.tar", content: "other"})...), "twice"},

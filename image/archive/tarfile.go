@@ -54,6 +54,9 @@ func indexTar(ctx context.Context, f *os.File) (*tarFile, error) {
 		if errors.Is(err, io.EOF) {
 			return t, nil
 		}
+		if errors.Is(err, tar.ErrHeader) && n == 0 {
+			return nil, errors.New("neither a directory nor a tar archive")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read archive: %w", err)
 		}

@@ -60,6 +60,9 @@ func (b *berth) importTree() *cli.Command {
 					return err
 				}
 				defer f.Close()
+				if st, err := f.Stat(); err == nil && st.IsDir() {
+					return &command.Error{Code: command.ExitFailure, Err: fmt.Errorf("import %s: it is a directory", args[0]), Cure: "tar -C " + args[0] + " -c . | berth import - NAME"}
+				}
 			}
 			s, err := b.openStore()
 			if err != nil {
@@ -122,7 +125,11 @@ func (b *berth) importLayer(s *store.Store, f io.Reader, config *image.Config, n
 	if err != nil {
 		return "", err
 	}
-	if _, err := pull.Unpack(b.ctx, pull.Options{Store: s, Apply: apply()}, d); err != nil {
+	_, err = pull.Unpack(b.ctx, pull.Options{Store: s, Apply: apply()}, d)
+	if errors.Is(err, layer.ErrNoArchive) {
+		err = layer.ErrNoArchive // the digests before it say nothing to whoever gave a file
+	}
+	if err != nil {
 		return "", fmt.Errorf("import %s: %w", from, err)
 	}
 	if name.IsZero() {

@@ -91,6 +91,9 @@ func Apply(ctx context.Context, dir *os.File, archive io.Reader, o ApplyOptions)
 	return a.result, err
 }
 
+// ErrNoArchive is the answer to bytes that are nothing like a tar archive.
+var ErrNoArchive = errors.New("it is no tar archive")
+
 // errQueue is never seen outside: the writers' own error replaces it.
 var errQueue = errors.New("a writer has failed")
 
@@ -154,6 +157,9 @@ func (a *applier) run(s *stream) error {
 		h, err := r.Next()
 		if err == io.EOF {
 			break
+		}
+		if errors.Is(err, tar.ErrHeader) && a.result.Entries == 0 {
+			return ErrNoArchive
 		}
 		if err != nil {
 			return fmt.Errorf("read the archive: %w", err)

@@ -57,6 +57,9 @@ func TestRoundTripWithPeers(t *testing.T) {
 		}
 		peer("skopeo", "copy", "docker-archive:docker.tar", "oci:skopeo:1")
 		w.back("skopeo", want)
+		peer("skopeo", "copy", "--dest-compress", "--dest-compress-format", "zstd", "oci-archive:oci.tar", "oci:skopeo-zstd:1")
+		w.back("skopeo-zstd", want)
+		w.saved("skopeo-zstd", "tar+zstd")
 		peer("skopeo", "copy", "oci-archive:oci.tar", "docker-archive:skopeo.tar:root:1")
 		w.back("skopeo.tar", want)
 		peer("skopeo", "copy", "oci-archive:oci.tar", "dir:skopeo-dir")
@@ -72,4 +75,20 @@ func (w *world) back(saved string, want tree) {
 	w.ok(append(other, "export", "--image", "-o", "back.tar", "back:1")...)
 	equal(w.T, saved, treeOf(w.T, w.dir+"/home/back.tar"), want)
 	w.ok(append(other, "verify", "-q")...)
+}
+
+// saved looks for a media type in the manifest of what was loaded by back, and sends
+// the image on to the peer again.
+func (w *world) saved(from, mediaType string) {
+	w.Helper()
+	other := []string{"--store", w.dir + "/home/back-" + from}
+	if m := w.ok(append(other, "inspect", "--raw", "manifest", "back:1")...); !strings.Contains(m, mediaType) {
+		w.Errorf("%s: no layer is a %s:\n%s", from, mediaType, m)
+	}
+	w.ok(append(other, "save", "--format", "oci", "-o", from+".tar", "back:1")...)
+	cmd := exec.Command("skopeo", "copy", "oci-archive:"+from+".tar", "dir:"+from+"-dir")
+	cmd.Dir = w.dir + "/home"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.Errorf("skopeo does not take %s as berth has saved it: %v\n%s", from, err, out)
+	}
 }

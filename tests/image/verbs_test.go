@@ -195,7 +195,8 @@ func TestImportExport(t *testing.T) {
 		w.ok("delete", "--force", id)
 		w.ok("discard", w.dir+"/home/bundle")
 
-		for in, says := range map[string]string{"empty": "it is empty", "text": "import", "none": "no such file"} {
+		w.fails("it is a directory", "import", w.dir, "bad:1")
+		for in, says := range map[string]string{"empty": "it is empty", "text": "it is no tar archive", "none": "no such file"} {
 			if in != "none" {
 				if err := os.WriteFile(w.dir+"/"+in, []byte(strings.Repeat("no tar ", len(in)%5*1000)), 0o644); err != nil {
 					w.Fatal(err)
