@@ -193,10 +193,9 @@ func addCaps(p *specs.Process, caps []string) {
 
 // execPlan turns the process into the plan of its init stage.
 func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document, o *ExecOptions) (*wire.Plan, error) {
-	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux, Annotations: doc.Annotations}
+	opts := specconv.ProcessOptions{Exec: true, Linux: doc.Linux, Annotations: doc.Annotations, NoSetgroups: noSetgroups(c.state)}
 	if doc.Linux != nil {
 		opts.UIDMappings, opts.GIDMappings = idMaps(doc.Linux.UIDMappings), idMaps(doc.Linux.GIDMappings)
-		opts.NoSetgroups = noSetgroups(c.state)
 	}
 	process, warnings, err := specconv.ConvertProcess(p, opts)
 	if err != nil {
@@ -221,12 +220,10 @@ func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document,
 	return plan, nil
 }
 
-// noSetgroups tells whether the kernel refuses setgroups(2) in the container's
-// user namespace: its maker had to give it up to map a single gid.
+// noSetgroups tells whether the kernel refuses setgroups(2) in the user namespace
+// that the container's processes are in, its own or that of berth: its maker had to
+// give it up to map a single gid.
 func noSetgroups(s *state.State) bool {
-	if !s.UserNS {
-		return false
-	}
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/setgroups", s.PID))
 	return err == nil && len(data) >= 4 && string(data[:4]) == "deny"
 }

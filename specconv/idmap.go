@@ -22,7 +22,7 @@ func (c *converter) mappings() {
 		if len(uids) > 0 || len(gids) > 0 {
 			c.fault("linux.uidMappings and linux.gidMappings need a user namespace in linux.namespaces")
 		}
-		c.plan.NoSetgroups = setgroupsDenied()
+		c.plan.NoSetgroups = setgroupsDenied("/proc/self")
 		return
 	}
 	c.plan.UserNS = true
@@ -36,14 +36,16 @@ func (c *converter) mappings() {
 	c.needRoot("linux.gidMappings", c.gids)
 	c.cfg.UIDMappings, c.cfg.GIDMappings = c.uids, c.gids
 	// Without newgidmap(1) one may map only one's own gid, and only after giving
-	// up setgroups(2) (user_namespaces(7)).
-	c.plan.NoSetgroups = c.cfg.Rootless && ownGroupOnly(c.gids)
+	// up setgroups(2); what a user namespace has given up, those made in it do not
+	// have either (user_namespaces(7)).
+	c.plan.NoSetgroups = c.cfg.Rootless && ownGroupOnly(c.gids) || setgroupsDenied("/proc/self")
 }
 
-// setgroupsDenied tells that berth itself runs in a user namespace that has given up
-// setgroups(2), as a build by an ordinary user does; the container will be in it, too.
-func setgroupsDenied() bool {
-	data, err := os.ReadFile("/proc/self/setgroups")
+// setgroupsDenied tells that the user namespace of a process, given as its directory
+// in procfs, has given up setgroups(2): that of berth itself, as in a build by an
+// ordinary user, is the container's, too.
+func setgroupsDenied(process string) bool {
+	data, err := os.ReadFile(process + "/setgroups")
 	return err == nil && strings.HasPrefix(string(data), "deny")
 }
 

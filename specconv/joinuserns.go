@@ -14,11 +14,14 @@ import (
 // with those it has, where these can be read: engines repeat them, and a
 // difference would mean files of the wrong owner.
 func (c *converter) joinedMappings(path string) {
+	dir, ok := strings.CutSuffix(path, "/ns/user")
+	ok = ok && strings.HasPrefix(dir, "/proc/")
+	// What berth's own has given up, all below have.
+	c.plan.NoSetgroups = setgroupsDenied("/proc/self") || ok && setgroupsDenied(dir)
 	if len(c.uids) == 0 && len(c.gids) == 0 {
 		return
 	}
-	dir, ok := strings.CutSuffix(path, "/ns/user")
-	if !ok || !strings.HasPrefix(dir, "/proc/") {
+	if !ok {
 		c.note("linux.uidMappings and linux.gidMappings cannot be compared with those of %s", path)
 		return
 	}
