@@ -67,6 +67,11 @@ func (s *runStep) spec(root *tree.Root) (*specs.Spec, error) {
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
 		"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 	}
+	if r.o.UserNS {
+		// The host's /sys is bound then, and what is mounted below it is not read-only with
+		// it: a command could change the cgroups of the user's session (CVE-2023-25809).
+		spec.Linux.MaskedPaths = append(spec.Linux.MaskedPaths, "/sys/fs/cgroup")
+	}
 	spec.Linux.ReadonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 	spec.Linux.Seccomp, err = seccomp.Default()
 	return spec, err
