@@ -20,6 +20,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sys/unix"
 )
 
 // entry is one of a tar archive; without a type it is a regular file.
@@ -435,5 +436,21 @@ func TestSkopeoDir(t *testing.T) {
 	write("manifest.json", []byte(`{"schemaVersion":2,"config":{"digest":"sha256:../../x"},"layers":[]}`))
 	if _, err := Open(t.Context(), dir, Options{}); err == nil {
 		t.Error("a digest that is a path was taken")
+	}
+}
+
+// TestReplaceFollowsTheUmask: who may read an archive is the caller's to say.
+func TestReplaceFollowsTheUmask(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.tar")
+	for mask, want := range map[int]os.FileMode{0o077: 0o600, 0o022: 0o644} {
+		old := unix.Umask(mask)
+		err := Replace(name, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err })
+		unix.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, err := os.Stat(name); err != nil || st.Mode().Perm() != want {
+			t.Errorf("umask %o: %v, %v", mask, st.Mode(), err)
+		}
 	}
 }

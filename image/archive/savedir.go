@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,9 +106,10 @@ func (p *plan) keepOthers(dir string) error {
 }
 
 // Replace writes a file under another name first, so that a reader sees the old or
-// the new content whole: also for archives that get a name.
+// the new content whole: also for archives that get a name. Who may read it is for the
+// umask to say: an archive can hold the passwords of a container.
 func Replace(name string, fill func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".berth-")
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(name), ".berth-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
@@ -117,9 +119,6 @@ func Replace(name string, fill func(io.Writer) error) (err error) {
 		}
 	}()
 	err = fill(f)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
 	if err == nil {
 		err = f.Sync()
 	}
