@@ -8,6 +8,7 @@ import (
 
 	. "berth/tests/harness"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -61,4 +62,35 @@ func TestExecUserRootless(t *testing.T) {
 	c := x.Up()
 	Equal(x, "uid", c.Report("-u", "root").UID, 0)
 	x.Refused(c.ExecCmd([]string{"-u", "worker"}, "/bin/true").Run(), 255, "1000 is not mapped")
+}
+
+// A container in a user namespace that has given up setgroups(2), as one of a single id
+// that a user makes: in berth's own, and in another below it.
+func TestExecNoSetgroups(t *testing.T) {
+	const script = `trap '"$0" --root "$1" delete --force "$3"' EXIT
+		"$0" --root "$1" run --detach --bundle "$2" "$3"
+		"$0" --root "$1" exec "$3" /bin/sh -c 'echo user $(id -u):$(id -g)'
+		"$0" --root "$1" exec --user root "$3" /bin/sh -c 'echo named $(id -u):$(id -g)'
+		"$0" --root "$1" exec --user 0:0 "$3" /bin/sh -c 'echo group $(id -u):$(id -g)'`
+	for _, own := range []bool{false, true} {
+		t.Run(fmt.Sprintf("own namespace %v", own), func(t *testing.T) {
+			x := New(t, Berth, AsUser, UserNS, Program("unshare"))
+			b := x.Bundle(Args("/bin/probe", "pause"), func(s *specs.Spec) {
+				one := []specs.LinuxIDMapping{{Size: 1}}
+				s.Linux.UIDMappings, s.Linux.GIDMappings, s.Linux.Resources = one, one, nil
+			})
+			if !own {
+				b.Save(Without(specs.UserNamespace), func(s *specs.Spec) { s.Linux.UIDMappings, s.Linux.GIDMappings = nil, nil })
+			}
+			x.WriteFile(b.Path("etc/passwd"), "root:x:0:0::/:\n", 0o644)
+			x.WriteFile(b.Path("etc/group"), "root:x:0:root\nother:x:7:root\n", 0o644)
+			cmd := x.Cmd("--map-root-user", "/bin/sh", "-ec", script, Runtime(), x.Root, b.Dir, x.ID)
+			cmd.Path = "unshare"
+			r := cmd.Run()
+			x.Code(r, 0)
+			for _, want := range []string{"user 0:0\n", "named 0:0\n", "group 0:0\n"} {
+				x.Contains("stdout", r.Stdout, want)
+			}
+		})
+	}
 }
