@@ -247,6 +247,21 @@ func TestHostileUserFiles(t *testing.T) {
 	}
 }
 
+// A device for passwd: the runtime, which no device rules bind, does not open what root
+// of the container has made. 60:1 has no driver, so that open(2) would answer ENXIO.
+func TestExecWithDeviceForPasswd(t *testing.T) {
+	x := New(t, Root)
+	c := x.Up()
+	for _, kind := range []uint32{unix.S_IFCHR, unix.S_IFBLK} {
+		x.Must(os.RemoveAll(c.Bundle.Path("etc/passwd")))
+		x.Must(unix.Mknod(c.Bundle.Path("etc/passwd"), kind|0o666, int(unix.Mkdev(60, 1))))
+		r := c.ExecCmd([]string{"--user", "web"}, "/bin/true").Run()
+		if r.Code == 0 || strings.Contains(r.Stderr, "no such device") {
+			x.Errorf("%#o: %v", kind, r)
+		}
+	}
+}
+
 // A passwd without an end: read in bounds.
 func TestEndlessPasswd(t *testing.T) {
 	x := New(t, Root)
