@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,14 @@ type origin struct {
 	Local bool
 	// Close gives the source up.
 	Close func()
+}
+
+// Head is that of the source, if it has one.
+func (o *origin) Head(ctx context.Context, ref image.Reference) (image.Descriptor, error) {
+	if h, ok := o.Source.(image.Header); ok {
+		return h.Head(ctx, ref)
+	}
+	return image.Descriptor{}, image.ErrNotFound
 }
 
 // origin finds out what a word means: an image in a registry, or oci:DIR[:TAG],
