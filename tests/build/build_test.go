@@ -161,7 +161,7 @@ func (c *dockerfileCase) prepare(t *testing.T, dir string) string {
 	dockerfile := filepath.Join(context, "Dockerfile")
 	text, err := os.ReadFile(dockerfile)
 	must(t, err)
-	text = []byte(strings.ReplaceAll(string(text), "@url", c.serve(t, context)))
+	text = []byte(strings.NewReplacer("@url", c.serve(t, context), "@commit", c.commit).Replace(string(text)))
 	must(t, os.WriteFile(dockerfile, text, 0o600))
 	return context
 }

@@ -15,6 +15,8 @@ type dockerfileCase struct {
 	// files are the sections in their order, the Dockerfile among them.
 	files []contextFile
 	want  []string
+	// commit is that of project.git, once it is served: what @commit stands for.
+	commit string
 }
 
 // contextFile is a file of the context.

@@ -56,7 +56,16 @@ func TestOutputs(t *testing.T) {
 	if d, _ := metadata["containerimage.digest"].(string); !strings.HasPrefix(d, "sha256:") {
 		t.Errorf("metadata: %s", raw)
 	}
-	for _, name := range []string{"out:1", "out:2"} {
+	var id string
+	if raw, err := os.ReadFile(dir + "/id"); err != nil || strings.ContainsAny(string(raw), "\n ") {
+		t.Errorf("the id is %q: %v", raw, err)
+	} else {
+		id = string(raw)
+	}
+	if id != metadata["containerimage.config.digest"] {
+		t.Errorf("the id is %s: %s", id, raw)
+	}
+	for _, name := range []string{"out:1", "out:2", id} {
 		if code, out := b.berth(t, nil, "inspect", name); code != 0 {
 			t.Errorf("inspect %s: status %d: %s", name, code, out)
 		}
@@ -125,7 +134,21 @@ func TestContexts(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(dir, "project.git/sub"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "project.git/sub/Dockerfile"), []byte("FROM scratch\nCOPY g /g\n"), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "project.git/sub/g"), nil, 0o600))
-	if img := build("", c.serve(t, dir)+"/project.git#main:sub"); img.tree["/g"] == nil {
+	must(t, os.WriteFile(filepath.Join(dir, "project.git/Dockerfile"), []byte("FROM scratch\nCOPY . /all\n"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "project.git/.dockerignore"), []byte("sub/g\nDockerfile\n"), 0o600))
+	url := c.serve(t, dir) + "/project.git"
+	if img := build("", url+"#main:sub"); img.tree["/g"] == nil {
 		t.Error("a git repository: no /g")
+	}
+	for _, fragment := range []string{"", "#v1", "#" + c.commit} {
+		img := build("", url+fragment)
+		if img.tree["/all/sub/Dockerfile"] == nil || img.tree["/all/.dockerignore"] == nil {
+			t.Errorf("git%s: it has %v", fragment, img.names())
+		}
+		for _, path := range []string{"/all/sub/g", "/all/Dockerfile", "/all/.git"} {
+			if img.tree[path] != nil {
+				t.Errorf("git%s: %s is there", fragment, path)
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -26,7 +27,7 @@ func (c *dockerfileCase) serve(t *testing.T, context string) string {
 		repositories := filepath.Join(outside, "git")
 		must(t, os.Mkdir(repositories, 0o755))
 		must(t, os.Rename(work, filepath.Join(outside, "work")))
-		commit(t, filepath.Join(outside, "work"), filepath.Join(repositories, "project.git"))
+		c.commit = commit(t, filepath.Join(outside, "work"), filepath.Join(repositories, "project.git"))
 		mux.Handle("/project.git/", gitHandler(t, repositories))
 	}
 	server := httptest.NewServer(mux)
@@ -39,22 +40,31 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// commit makes a bare repository with one commit of all files of a directory.
-func commit(t *testing.T, work, bare string) {
+// commit makes a bare repository with one commit of all files of a directory, with
+// the tag v1, and returns the commit's name.
+func commit(t *testing.T, work, bare string) string {
 	t.Helper()
+	var name string
 	for _, args := range [][]string{
 		{"-C", work, "init", "-q", "-b", "main"},
 		{"-C", work, "add", "-A"},
 		{"-C", work, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "all"},
+		{"-C", work, "tag", "v1"},
+		{"-C", work, "rev-parse", "HEAD"},
 		{"clone", "-q", "--bare", work, bare},
 		{"-C", bare, "update-server-info"},
 	} {
 		cmd := exec.Command("git", args...)
 		cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
-		if out, err := cmd.CombinedOutput(); err != nil {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
 			t.Fatalf("git %s: %v: %s", strings.Join(args, " "), err, out)
 		}
+		if slices.Contains(args, "rev-parse") {
+			name = strings.TrimSpace(string(out))
+		}
 	}
+	return name
 }
 
 // gitHandler serves repositories by git's own program, as web servers do.
