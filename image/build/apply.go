@@ -63,6 +63,9 @@ func (b *builder) apply(ctx context.Context, l *buildLayer) error {
 	if got := digest.NewDigest(digest.SHA256, plain); got != l.diffID {
 		return fmt.Errorf("layer %s: unpacked it is %s, not %s", l.blob.Digest, got, l.diffID)
 	}
+	if err := layer.DropNeedless(ctx, dir, result.Whiteouts, below); err != nil {
+		return err
+	}
 	if err := layer.Inherit(ctx, dir, result.Implied, below); err != nil {
 		return err
 	}

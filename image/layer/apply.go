@@ -59,6 +59,9 @@ type ApplyResult struct {
 	// "." is the root. In overlay's format they hide the metadata that the layers
 	// below give these directories: see Inherit.
 	Implied []string
+	// Whiteouts are the directories with marks of deleted names, sorted; "." is the
+	// root. Nil in a Flat tree. See DropNeedless.
+	Whiteouts []string
 	// Skipped are the first few entries that cannot be made in a user namespace.
 	Skipped []string
 }
@@ -88,6 +91,7 @@ func Apply(ctx context.Context, dir *os.File, archive io.Reader, o ApplyOptions)
 		err = a.stampAll()
 	}
 	a.result.Implied = slices.Sorted(maps.Keys(a.implied))
+	a.result.Whiteouts = slices.Sorted(maps.Keys(a.marked))
 	return a.result, err
 }
 
@@ -115,6 +119,7 @@ type applier struct {
 	folders map[string]*folder
 	stamps  map[string]times    // directories whose times are set at the end
 	implied map[string]struct{} // directories no entry has named so far
+	marked  map[string]struct{} // directories with whiteouts
 	mine    map[string]struct{} // Flat: what this layer holds, and so cannot delete
 	emptied map[string]struct{} // Flat: directories without anything of others
 	// emptyRoot: the layer hides all that those below have.
@@ -131,6 +136,7 @@ func newApplier(ctx context.Context, dir *os.File, o ApplyOptions) (*applier, er
 		folders: map[string]*folder{},
 		stamps:  map[string]times{},
 		implied: map[string]struct{}{},
+		marked:  map[string]struct{}{},
 	}
 	var err error
 	if a.umask, err = readUmask(); err != nil {

@@ -55,6 +55,11 @@ func (a *applier) whiteout(e *entry) error {
 		if err != nil {
 			return fmt.Errorf("make whiteout: %w", err)
 		}
+		in := e.dir
+		if in == "" {
+			in = "."
+		}
+		a.marked[in] = struct{}{}
 		return nil
 	}
 	// This layer's own file hides the one below anyway; its own directory would be

@@ -27,7 +27,7 @@ func (l *oneLayer) unpack(ctx context.Context, w *store.LayerWriter) (err error)
 	if err != nil {
 		return err
 	}
-	if err = inherit(ctx, w, result.Implied, below); err != nil {
+	if err = fit(ctx, w, &result, below); err != nil {
 		return err
 	}
 	w.Meta.DiffID = l.set.diffIDs[l.index]
@@ -43,13 +43,17 @@ func (l *oneLayer) unpack(ctx context.Context, w *store.LayerWriter) (err error)
 // maxImplied bounds what is noted in the meta file, for people to look at.
 const maxImplied = 1000
 
-func inherit(ctx context.Context, w *store.LayerWriter, implied []string, below []*os.File) error {
+// fit makes of a layer what it is on top of those below.
+func fit(ctx context.Context, w *store.LayerWriter, result *layer.ApplyResult, below []*os.File) error {
 	dir, err := w.Open()
 	if err != nil {
 		return err
 	}
 	defer dir.Close() // opened for reading
-	return layer.Inherit(ctx, dir, implied, below)
+	if err := layer.DropNeedless(ctx, dir, result.Whiteouts, below); err != nil {
+		return err
+	}
+	return layer.Inherit(ctx, dir, result.Implied, below)
 }
 
 // fill unpacks from the store or, while it is fetched, from the source.
