@@ -308,14 +308,15 @@ func (s *runStep) fillCache(ctx context.Context, dir string, m *instructions.Mou
 	if err != nil {
 		return err
 	}
-	if err := s.seedCache(ctx, fresh, m, i); err != nil {
-		return err
+	err = s.seedCache(ctx, fresh, m, i)
+	if err == nil {
+		// Not in the place of one that another step has made meanwhile, and uses.
+		err = unix.Renameat2(unix.AT_FDCWD, fresh, unix.AT_FDCWD, data, unix.RENAME_NOREPLACE)
 	}
-	err = os.Rename(fresh, data)
-	if errors.Is(err, os.ErrExist) || errors.Is(err, unix.ENOTEMPTY) {
-		return os.RemoveAll(fresh) // another step was faster
+	if errors.Is(err, unix.EEXIST) {
+		err = nil
 	}
-	return err
+	return errors.Join(err, os.RemoveAll(fresh))
 }
 
 // seedCache gives a new cache its first content, owner and mode.
