@@ -43,9 +43,10 @@ func (p *puller) manifest(d image.Descriptor) (*image.Manifest, error) {
 	return m, err
 }
 
-// image brings configuration and layers of one image into the store. The
-// configuration is nil for what is no image but a chart, say, which cannot be unpacked.
-func (p *puller) image(m *ocispec.Manifest, unpack bool) (*image.Config, error) {
+// image brings configuration and layers of one image, whose manifest is m, into the
+// store: the layers once it is known to be the right one. The configuration is nil for
+// what is no image but a chart, say, which cannot be unpacked.
+func (p *puller) image(d image.Descriptor, m *ocispec.Manifest, unpack bool) (*image.Config, error) {
 	for _, l := range m.Layers {
 		// Their content would come from a URL that the manifest names: from a host
 		// that nobody chose (CVE-2020-15157).
@@ -55,6 +56,9 @@ func (p *puller) image(m *ocispec.Manifest, unpack bool) (*image.Config, error) 
 	}
 	config, raw, err := p.config(m.Config)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.fits(d, config); err != nil {
 		return nil, err
 	}
 	set := &layerSet{p: p, manifest: m}

@@ -92,7 +92,7 @@ func Unpack(ctx context.Context, o Options, manifest image.Descriptor) ([]digest
 		err = errors.New("it is an index, not the manifest of an image")
 	}
 	if err == nil {
-		_, err = p.image(m.Image, true)
+		_, err = p.image(manifest, m.Image, true)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", manifest.Digest, advised(err))
@@ -176,11 +176,8 @@ func (p *puller) one(d image.Descriptor, main bool, raw []byte) error {
 		return p.nested(d, m, raw)
 	}
 	d.MediaType = m.MediaType
-	config, err := p.image(m.Image, main && p.o.Unpack)
+	config, err := p.image(d, m.Image, main && p.o.Unpack)
 	if err != nil {
-		return err
-	}
-	if err := p.fits(d, config); err != nil {
 		return err
 	}
 	if main {

@@ -404,12 +404,16 @@ func TestWrongContent(t *testing.T) {
 func TestOtherPlatformWithoutIndex(t *testing.T) {
 	root(t)
 	m := newMemory()
-	ref := m.tag(t, "single", m.image(t, gz(t, "f", "")))
+	d := m.image(t, gz(t, "f", ""))
+	ref := m.tag(t, "single", d)
 	for arch, fits := range map[string]bool{image.HostPlatform().Architecture: true, "s390x": false} {
 		s := newStore(t)
 		_, err := Pull(context.Background(), Options{Store: s, Source: m, Ref: ref, Platforms: []image.Platform{{OS: "linux", Architecture: arch}}})
 		if (err == nil) != fits {
 			t.Errorf("%s: %v", arch, err)
+		}
+		if has := s.Has(m.manifestOf(t, d).Layers[0].Digest); has != fits {
+			t.Errorf("%s: the layer was fetched: %t", arch, has)
 		}
 		sound(t, s)
 	}
