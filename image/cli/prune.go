@@ -67,7 +67,15 @@ func (b *berth) prune() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return printPruned(c, format, pruned{GCReport: report, Containers: gone, Freed: report.Bytes(), DryRun: dry})
+			p := pruned{GCReport: report, Containers: gone, Freed: report.Bytes(), DryRun: dry}
+			if c.Bool("all") {
+				records, err := s.Records()
+				if err != nil {
+					return err
+				}
+				p.cached = len(records)
+			}
+			return printPruned(c, format, p)
 		},
 	}
 }
@@ -78,6 +86,8 @@ type pruned struct {
 	Containers []string `json:"containers"`
 	Freed      int64    `json:"freed"`
 	DryRun     bool     `json:"dryRun"`
+	// cached is what --all leaves to --cache.
+	cached int
 }
 
 func printPruned(c *cli.Context, format string, p pruned) error {
@@ -108,6 +118,9 @@ func printPruned(c *cli.Context, format string, p pruned) error {
 		text.WriteString("nothing to remove\n")
 	} else {
 		fmt.Fprintf(&text, "%s %s: %s\n", verb, strings.Join(parts, ", "), size(p.Freed))
+	}
+	if p.cached > 0 && !p.DryRun {
+		fmt.Fprintf(&text, "the build cache stays, %s: --cache removes it\n", plural(p.cached, "record"))
 	}
 	return command.PrintBytes(out(c), []byte(text.String()))
 }
