@@ -98,7 +98,7 @@ func (b *berth) unpackTo(word, dir string, w wishes, o bundle.Options) error {
 	if err := b.makeBundleDir(dir, &undo); err != nil {
 		return err
 	}
-	root, err := os.Open(filepath.Join(dir, "rootfs"))
+	root, err := os.OpenFile(filepath.Join(dir, "rootfs"), os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
@@ -148,6 +148,9 @@ func (b *berth) makeBundleDir(dir string, undo *cleanup.Stack) error {
 		if len(names) > 0 {
 			return fmt.Errorf("unpack to %s: the directory is not empty", dir)
 		}
+		if err := mine(dir); err != nil {
+			return fmt.Errorf("unpack to %s: %w", dir, err)
+		}
 	case err != nil:
 		return err
 	default:
@@ -158,6 +161,19 @@ func (b *berth) makeBundleDir(dir string, undo *cleanup.Stack) error {
 		return err
 	}
 	undo.Add(remove(rootfs))
+	return nil
+}
+
+// mine refuses the directory of somebody else, who could put a link to the host's root
+// in the place of rootfs while the image is unpacked there.
+func mine(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return err
+	}
+	if me := os.Geteuid(); int(st.Uid) != me {
+		return fmt.Errorf("the directory belongs to user %d, not to %d", st.Uid, me)
+	}
 	return nil
 }
 

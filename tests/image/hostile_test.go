@@ -2,6 +2,7 @@ package image
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,24 @@ func TestBundleIsPrivate(t *testing.T) {
 			w.Errorf("su: %v, %v", st, err)
 		}
 		w.ok("discard", bundle)
+	})
+}
+
+// Root does not unpack into another user's directory, who could exchange rootfs for a
+// link to anywhere meanwhile.
+func TestUnpackIntoAnothersDirectory(t *testing.T) {
+	everybody(t, func(w *world) {
+		if w.uid != 0 {
+			w.Skip("a user cannot write to the directories of others")
+		}
+		dir := filepath.Join(w.dir, "home/theirs")
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 4711, 4711)); err != nil {
+			w.Fatal(err)
+		}
+		w.fails("belongs to user 4711", "unpack", w.layout(`{"Cmd": ["sh"]}`), dir)
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			w.Errorf("%v, %v", left, err)
+		}
 	})
 }
 
