@@ -234,7 +234,6 @@ func TestSSHMount(t *testing.T) {
 // grepping is a Runner that looks for a text in all files of a directory that are on
 // its file system.
 type grepping struct {
-	nothing
 	dir, text string
 	hits      []string
 	steps     int
