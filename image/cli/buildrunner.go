@@ -25,12 +25,13 @@ import (
 // runtimeRunner runs the bundles of RUN steps by berth's own runtime.
 type runtimeRunner struct{ b *berth }
 
-// Run runs a bundle. When ctx ends the container is deleted; the runtime that waits
+// Run runs a bundle. A program that cannot be executed has the exit status that a shell
+// gives it. When ctx ends the container is deleted; the runtime that waits
 // for it ends then, too.
 func (r *runtimeRunner) Run(ctx context.Context, bundle string, streams build.IO) (int, error) {
 	id := containerOf(bundle)
 	log := filepath.Join(bundle, "log")
-	cmd, err := r.b.runtime.command("--log", log, "--log-format", "json", "run", "--bundle", bundle, id)
+	cmd, err := r.b.runtime.command("--log", log, "--log-format", "json", "--posix-exit", "run", "--bundle", bundle, id)
 	if err != nil {
 		return 0, err
 	}
