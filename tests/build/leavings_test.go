@@ -71,7 +71,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 	b := newBuilder(t)
 	before := b.leavings(t)
 	layers := b.layers(t)
-	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN sleep 1000 leave-me-4711 & echo x > /x; exit 3\n"})
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN sh -c 'sleep 1000; :' leave-me-4711 & echo x > /x; exit 3\n"})
 	code, out := b.berth(t, nil, "build", "--progress", "plain", "--tag", "fails:1", p.dir)
 	if code != 1 || !strings.Contains(out, "3") {
 		t.Errorf("status %d:\n%s", code, out)
@@ -89,7 +89,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	b := newBuilder(t)
 	before := b.leavings(t)
-	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); exec sleep 1000 leave-me-4711\n"})
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); exec sh -c 'sleep 1000; :' leave-me-4711\n"})
 	code, out, signalled := b.interrupt(t, "step-is-running-42", 1, p.dir)
 	if !signalled || code == 0 {
 		t.Errorf("status %d:\n%s", code, out)
@@ -134,7 +134,7 @@ func (b *builder) interrupt(t *testing.T, text string, times int, args ...string
 // build succeeds.
 func TestKill(t *testing.T) {
 	b := newBuilder(t)
-	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); test -e /now || exec sleep 5 leave-me-4711\n"})
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); test -e /now || exec sh -c 'sleep 5; :' leave-me-4711\n"})
 	reader, writer, err := os.Pipe()
 	must(t, err)
 	cmd := exec.Command(b.runtime, "build", "--progress", "plain", p.dir)

@@ -37,7 +37,7 @@ func TestStagesRunAtOnce(t *testing.T) {
 func TestFailureEndsOthers(t *testing.T) {
 	b := newBuilder(t)
 	before := b.leavings(t)
-	p := b.project(t, map[string]string{"Dockerfile": meeting("exit 5", "exec sleep 1000 leave-me-4711")})
+	p := b.project(t, map[string]string{"Dockerfile": meeting("exit 5", "exec sh -c 'sleep 1000; :' leave-me-4711")})
 	code, out := b.berth(t, nil, "build", "--progress", "plain", "--jobs", "2", p.dir)
 	if code != 1 || !strings.Contains(out, "exit status 5") {
 		t.Errorf("status %d:\n%s", code, out)
@@ -49,7 +49,7 @@ func TestFailureEndsOthers(t *testing.T) {
 func TestInterruptOfTwo(t *testing.T) {
 	b := newBuilder(t)
 	before := b.leavings(t)
-	sleep := "echo step-is-running-$((40+2)); exec sleep 1000 leave-me-4711"
+	sleep := "echo step-is-running-$((40+2)); exec sh -c 'sleep 1000; :' leave-me-4711"
 	p := b.project(t, map[string]string{"Dockerfile": meeting(sleep, sleep)})
 	code, out, signalled := b.interrupt(t, "step-is-running-42", 2, "--jobs", "2", p.dir)
 	if !signalled || code == 0 {
