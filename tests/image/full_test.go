@@ -31,7 +31,7 @@ func TestFullDisk(t *testing.T) {
 		w.ok("import", "rootfs.tar", "full:1")
 		w.ok("save", "-o", "full.tar", "full:1")
 		cmd := exec.Command("unshare", "-m", "sh", "-c", `
-			mkdir small && mount -t tmpfs -o size=4m none small || exit 77
+			mkdir small && mount -t tmpfs -o size=4m,mode=700 none small || exit 77
 			berth() { "$BERTH" --store small "$@"; }
 			berth load -q full.tar && exit 1
 			berth verify -q || exit 2
