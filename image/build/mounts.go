@@ -224,9 +224,6 @@ func (s *runStep) mountStage(ctx context.Context, rb *runBundle, state *state, a
 	return filepath.Join(point, at.Path), nil
 }
 
-// cacheMounts is where the directories of cache mounts are, below the store.
-const cacheMounts = "mounts"
-
 // cacheDir is the directory of a cache mount. Steps that share it see each other;
 // with sharing=locked they wait, with private the second gets another one.
 func (s *runStep) cacheDir(ctx context.Context, rb *runBundle, m *instructions.Mount, i int, target string) (string, error) {
@@ -236,7 +233,7 @@ func (s *runStep) cacheDir(ctx context.Context, rb *runBundle, m *instructions.M
 	}
 	// A digest, so that no id is a path (buildah CVE-2024-9675).
 	sum := sha256.Sum256([]byte(id + "\x00" + s.cacheSource(i) + "\x00" + m.Source))
-	base := filepath.Join(s.r.o.Store.Dir(), cacheMounts)
+	base := s.r.o.Store.MountsDir()
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return "", err
 	}
@@ -291,6 +288,10 @@ func (s *runStep) takeCache(ctx context.Context, rb *runBundle, dir string, mode
 		return false, lock.Close()
 	}
 	if err != nil {
+		_ = lock.Close() // nothing was written
+		return false, fmt.Errorf("lock cache: %w", err)
+	}
+	if err := unix.Futimes(int(lock.Fd()), nil); err != nil { // gc asks when it was last of use
 		_ = lock.Close() // nothing was written
 		return false, fmt.Errorf("lock cache: %w", err)
 	}

@@ -20,7 +20,7 @@ func (b *berth) prune() *cli.Command {
 		Usage: "remove what nothing in the store needs any more",
 		Description: "Content and layers of images without a name, broken-off fetches, and what containers\n" +
 			"that are gone have left behind. With --all also images that no container uses,\n" +
-			"with --cache what the builder keeps. It waits until nobody else uses the store.\n\n" +
+			"with --cache what the builder keeps, cache mounts too. It waits until nobody else uses the store.\n\n" +
 			"   berth prune\n" +
 			"   berth prune --all --cache\n" +
 			"   berth prune --dry-run",
@@ -105,7 +105,7 @@ func printPruned(c *cli.Context, format string, p pruned) error {
 	for _, n := range []struct {
 		n    int
 		what string
-	}{{len(p.Blobs), "blob"}, {len(p.Layers), "layer"}, {p.Records, "cache record"}, {p.Partial, "partial fetch"}} {
+	}{{len(p.Blobs), "blob"}, {len(p.Layers), "layer"}, {p.Records, "cache record"}, {p.Mounts, "cache mount"}, {p.Partial, "partial fetch"}} {
 		if n.n > 0 {
 			parts = append(parts, strings.ReplaceAll(plural(n.n, n.what), "fetchs", "fetches"))
 		}

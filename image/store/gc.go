@@ -18,7 +18,8 @@ import (
 type GCOptions struct {
 	// All removes the names that no container uses, too.
 	All bool
-	// Cache removes the build cache: the records that were not of use for CacheAge.
+	// Cache removes the build cache: the records, and directories of cache mounts, that
+	// were not of use for CacheAge.
 	Cache    bool
 	CacheAge time.Duration
 	// KeepPartial keeps broken-off fetches that are younger, so that they can be
@@ -46,10 +47,13 @@ type GCReport struct {
 	Partial      int             `json:"partial"`
 	PartialBytes int64           `json:"partialBytes"`
 	Records      int             `json:"records"`
+	// Mounts are directories of cache mounts.
+	Mounts     int   `json:"cacheMounts"`
+	MountBytes int64 `json:"cacheMountBytes"`
 }
 
 // Bytes is how much was freed.
-func (r GCReport) Bytes() int64 { return r.BlobBytes + r.LayerBytes + r.PartialBytes }
+func (r GCReport) Bytes() int64 { return r.BlobBytes + r.LayerBytes + r.PartialBytes + r.MountBytes }
 
 // GC removes what no name, container and record of the build cache needs. It waits
 // until nobody uses the store. Killed at any moment it leaves a sound store.
@@ -95,7 +99,7 @@ func (c *collector) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(*marks) error{c.dropRecords, c.dropBlobs, c.dropLayers, c.dropPartial, c.dropTemporary} {
+	for _, step := range []func(*marks) error{c.dropRecords, c.dropBlobs, c.dropLayers, c.dropPartial, c.dropMounts, c.dropTemporary} {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
