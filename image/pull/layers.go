@@ -45,6 +45,8 @@ type oneLayer struct {
 	settled chan struct{} // closed when it is unpacked, too, and those below it
 	dir     *os.File      // once settled: the unpacked layer
 	skipped []string
+	// streams: it is unpacked while it is fetched.
+	streams bool
 
 	// fetching and unpacking tell what it does; who looks on is told of the first.
 	fetching, unpacking atomic.Bool

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"berth/image"
 	"berth/image/layer"
@@ -446,6 +447,35 @@ func TestCancelled(t *testing.T) {
 	sound(t, s)
 	m.slow, m.spoil = 0, nil
 	mustPull(t, s, m, ref)
+}
+
+// TestLayersInAnotherOrder: two images have the same two layers in different order, and
+// each layer needs the base below it. Neither pull waits for a blob that the other holds
+// until it has the one that this one holds.
+func TestLayersInAnotherOrder(t *testing.T) {
+	root(t)
+	m := newMemory()
+	base := gz(t, "orig", noise(300_000))
+	x, y := testLayer{archive: hardLink(t, "x", "orig"), kind: layer.Gzip}, testLayer{archive: hardLink(t, "y", "orig"), kind: layer.Gzip}
+	refs := [2]image.Reference{m.tag(t, "one", m.image(t, base, x, y)), m.tag(t, "two", m.image(t, base, y, x))}
+	for range 20 {
+		s := newStore(t)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ended := make(chan error, len(refs))
+		for _, ref := range refs {
+			go func() {
+				_, err := Pull(ctx, Options{Store: s, Source: m, Ref: ref, Unpack: true, Apply: HostApply()})
+				ended <- err
+			}()
+		}
+		for range refs {
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		sound(t, s)
+	}
 }
 
 // TestHardLinkAcrossLayers: the layer that needs another waits for it and gives its

@@ -79,10 +79,46 @@ func (l *oneLayer) fill(ctx context.Context, w *store.LayerWriter) (layer.ApplyR
 	if err != nil {
 		return result, err
 	}
+	later := false
+	behind := func(blob io.Reader) error {
+		l.streams = true
+		err := use(blob)
+		l.streams = false
+		if later = errors.Is(err, errLower); later {
+			_, err = io.Copy(io.Discard, blob)
+		}
+		return err
+	}
 	// Not by value: use sets it.
-	err = l.retryPartial(in, func(in *store.Ingest) error { return l.follow(ctx, in, use) },
+	err = l.retryPartial(in, func(in *store.Ingest) error { return l.follow(ctx, in, behind) },
 		func() (*store.Ingest, error) { return l.ingest(ctx) })
+	if err != nil || !later {
+		return result, err
+	}
+	if _, err := l.below(ctx); err != nil {
+		return result, err
+	}
+	err = l.fromStore(use)
 	return result, err
+}
+
+// errLower is why a layer is not unpacked while it is fetched: it needs those below,
+// which are not there yet. Who waited for them would hold the lock of its blob
+// meanwhile; two pulls of images that have two layers in different order would each
+// wait for the blob that the other holds.
+var errLower = errors.New("the layers below are not there yet")
+
+// hasBelow tells whether the layers below are complete.
+func (l *oneLayer) hasBelow() bool {
+	if l.index == 0 {
+		return true
+	}
+	select {
+	case <-l.set.layers[l.index-1].settled:
+		return true
+	default:
+		return false
+	}
 }
 
 // fromStore unpacks a blob that is there. Its own digest was verified when it came;
@@ -118,6 +154,9 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 		o.Limits.Bytes = mostBytes(l.d.Size)
 	}
 	o.Lower = func(ctx context.Context) ([]*os.File, error) {
+		if l.streams && !l.hasBelow() {
+			return nil, errLower
+		}
 		// It waits for others, who may need the place.
 		unpacks.give()
 		below, err := l.below(ctx)
