@@ -159,3 +159,17 @@ func TestCacheExport(t *testing.T) {
 		t.Errorf("with a change: ran %q", ran(out))
 	}
 }
+
+// TestPruneCacheMounts: what a cache mount holds is kept until the cache is removed.
+func TestPruneCacheMounts(t *testing.T) {
+	b := newBuilder(t)
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN --mount=type=cache,target=/c test ! -e /c/f && echo x > /c/f\n"})
+	p.build()
+	if code, out := b.berth(t, nil, "prune"); code != 0 || strings.Contains(out, "cache mount") {
+		t.Errorf("prune: status %d: %s", code, out)
+	}
+	if code, out := b.berth(t, nil, "prune", "--cache"); code != 0 || !strings.Contains(out, "1 cache mount") {
+		t.Errorf("prune --cache: status %d: %s", code, out)
+	}
+	p.build() // and the cache is empty
+}
