@@ -6,18 +6,11 @@ import (
 	"strings"
 
 	"berth/image/build/tree"
+	"berth/image/bundle"
 	"berth/seccomp"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
-
-// dockerCaps is what a command has by docker's default.
-func dockerCaps() []string {
-	return []string{
-		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
-		"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-	}
-}
 
 // spec is the config.json of a RUN step, without the mounts of the step itself.
 func (s *runStep) spec(root *tree.Root) (*specs.Spec, error) {
@@ -33,9 +26,9 @@ func (s *runStep) spec(root *tree.Root) (*specs.Spec, error) {
 	if cwd == "" {
 		cwd = "/"
 	}
-	caps := dockerCaps()
+	caps := bundle.DefaultCaps()
 	if s.insecure {
-		caps = allCaps()
+		caps = bundle.AllCaps()
 	}
 	hostname := r.o.Run.Hostname
 	if hostname == "" {
@@ -174,17 +167,5 @@ func (s *runStep) systemMounts() []specs.Mount {
 		{Destination: "/dev/shm", Type: "tmpfs", Source: "shm", Options: []string{"nosuid", "noexec", "nodev", "mode=1777", shm}},
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		sys,
-	}
-}
-
-// allCaps is for --security=insecure: what this kernel knows.
-func allCaps() []string {
-	return []string{
-		"CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_AUDIT_WRITE", "CAP_BLOCK_SUSPEND", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-		"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
-		"CAP_KILL", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE", "CAP_MKNOD", "CAP_NET_ADMIN",
-		"CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW", "CAP_PERFMON", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP",
-		"CAP_SETUID", "CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_CHROOT", "CAP_SYS_MODULE", "CAP_SYS_NICE",
-		"CAP_SYS_PACCT", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_WAKE_ALARM",
 	}
 }

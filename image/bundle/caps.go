@@ -8,17 +8,17 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// dockerCaps are Docker's default capabilities.
-func dockerCaps() []string {
+// DefaultCaps are the capabilities that Docker gives to a container.
+func DefaultCaps() []string {
 	return []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
 		"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 	}
 }
 
-// allCaps are those of Linux 6.18 (capability.h).
-func allCaps() []string {
-	return append(dockerCaps(),
+// AllCaps are the capabilities of Linux 6.18 (capability.h).
+func AllCaps() []string {
+	return append(DefaultCaps(),
 		"CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_BLOCK_SUSPEND", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
 		"CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN",
 		"CAP_MAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_NET_BROADCAST", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_BOOT",
@@ -38,8 +38,8 @@ func capabilities(o *Options, uid uint32) (*specs.LinuxCapabilities, error) {
 		return nil, err
 	}
 	// --cap-drop all --cap-add X is X alone, as in Docker; else what is dropped is gone.
-	list := append(dockerCaps(), add...)
-	if len(drop) == len(allCaps()) {
+	list := append(DefaultCaps(), add...)
+	if len(drop) == len(AllCaps()) {
 		list = add
 	} else {
 		list = slices.DeleteFunc(list, func(c string) bool { return slices.Contains(drop, c) })
@@ -54,7 +54,7 @@ func capabilities(o *Options, uid uint32) (*specs.LinuxCapabilities, error) {
 }
 
 func capNames(words []string) ([]string, error) {
-	all := allCaps()
+	all := AllCaps()
 	var names []string
 	for _, w := range words {
 		name := strings.ToUpper(w)
