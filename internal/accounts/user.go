@@ -155,7 +155,7 @@ func (u User) Resolve(files Files) (User, []uint32, error) {
 	case err != nil:
 		return u, nil, err
 	case u.Group == "":
-		return u, groupsOf(group, u.Name), nil
+		return u, GroupsOf(group, u.Name), nil
 	}
 	var ok bool
 	if u.GID, ok = findGroup(group, u.Group); !ok {
@@ -181,7 +181,7 @@ func Lookup(files Files, uid uint32) (a Account, groups []uint32, ok bool, err e
 	if err != nil {
 		return Account{}, nil, false, err
 	}
-	eachLine(passwd, 4, func(f [][]byte) bool {
+	EachLine(passwd, 4, func(f [][]byte) bool {
 		id, err1 := ParseID(string(f[2]))
 		gid, err2 := ParseID(string(f[3]))
 		ok = err1 == nil && err2 == nil && id == uid
@@ -198,12 +198,13 @@ func Lookup(files Files, uid uint32) (a Account, groups []uint32, ok bool, err e
 	if err != nil {
 		return a, nil, true, err
 	}
-	return a, groupsOf(group, a.Name), true, nil
+	return a, GroupsOf(group, a.Name), true, nil
 }
 
-// eachLine calls do with the fields of every line of n fields or more, until it
-// returns false.
-func eachLine(text []byte, n int, do func(fields [][]byte) bool) {
+// EachLine calls do with the fields of every line of n fields or more, until it
+// returns false; text is a passwd(5) or group(5). Lines that are longer than any that
+// is meant are left out.
+func EachLine(text []byte, n int, do func(fields [][]byte) bool) {
 	for len(text) > 0 {
 		var line []byte
 		line, text, _ = bytes.Cut(text, []byte("\n"))
@@ -218,7 +219,7 @@ func eachLine(text []byte, n int, do func(fields [][]byte) bool) {
 
 // findUser finds name:password:UID:GID:… (passwd(5)).
 func findUser(passwd []byte, name string) (uid, gid uint32, ok bool) {
-	eachLine(passwd, 4, func(f [][]byte) bool {
+	EachLine(passwd, 4, func(f [][]byte) bool {
 		if string(f[0]) != name {
 			return true
 		}
@@ -233,7 +234,7 @@ func findUser(passwd []byte, name string) (uid, gid uint32, ok bool) {
 
 // findGroup finds name:password:GID:members (group(5)).
 func findGroup(group []byte, name string) (gid uint32, ok bool) {
-	eachLine(group, 3, func(f [][]byte) bool {
+	EachLine(group, 3, func(f [][]byte) bool {
 		if string(f[0]) != name {
 			return true
 		}
@@ -248,10 +249,11 @@ func findGroup(group []byte, name string) (gid uint32, ok bool) {
 // maxGroups is NGROUPS_MAX of the kernel.
 const maxGroups = 65536
 
-// groupsOf lists the groups that have the user among their members.
-func groupsOf(group []byte, user string) []uint32 {
+// GroupsOf lists the groups of a group(5) that have the user among their members, as
+// many as a process can have at most.
+func GroupsOf(group []byte, user string) []uint32 {
 	var gids []uint32
-	eachLine(group, 4, func(f [][]byte) bool {
+	EachLine(group, 4, func(f [][]byte) bool {
 		for _, member := range bytes.Split(f[3], []byte(",")) {
 			if string(member) != user {
 				continue

@@ -46,12 +46,12 @@ func TestFindGroup(t *testing.T) {
 			t.Error(name, gid)
 		}
 	}
-	if got := fmt.Sprint(groupsOf([]byte(groupFile), "worker")); got != "[10 26]" {
+	if got := fmt.Sprint(GroupsOf([]byte(groupFile), "worker")); got != "[10 26]" {
 		t.Error(got)
 	}
 	// A line longer than any that is meant, and no end.
 	long := "x:x:5:" + strings.Repeat("worker,", 1<<16)
-	if got := groupsOf([]byte(long), "worker"); got != nil {
+	if got := GroupsOf([]byte(long), "worker"); got != nil {
 		t.Error(got)
 	}
 }

@@ -1,19 +1,15 @@
 package tree
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"strconv"
 	"strings"
-)
 
-// maxAccounts bounds /etc/passwd and /etc/group of an image, in bytes
-// (CVE-2026-47262).
-const maxAccounts = 4 << 20
+	"berth/internal/accounts"
+)
 
 // maxID is the largest user or group: the kernel keeps 2^32-1 for "no one", and what
 // is above 2^31-1 docker refuses, too (CVE-2024-40635).
@@ -117,23 +113,20 @@ func (r *Root) eachAccount(file string, f func(fields []string) bool) error {
 		return err
 	}
 	defer in.Close()
-	st, err := in.Stat()
+	text, err := accounts.Read(in, file)
 	if err != nil {
 		return err
 	}
-	if !st.Mode().IsRegular() || st.Size() > maxAccounts {
-		return fmt.Errorf("/%s: it is not a file of at most %d bytes", file, maxAccounts)
-	}
-	lines := bufio.NewScanner(io.LimitReader(in, maxAccounts))
-	lines.Buffer(nil, maxAccounts)
-	for lines.Scan() {
-		if !f(strings.Split(strings.TrimSpace(lines.Text()), ":")) {
-			return nil
+	accounts.EachLine(text, 1, func(line [][]byte) bool {
+		fields := make([]string, len(line))
+		for i, field := range line {
+			fields[i] = string(field)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read /%s: %w", file, err)
-	}
+		// A file may have come from an editor that ends lines in another way.
+		last := len(fields) - 1
+		fields[0], fields[last] = strings.TrimLeft(fields[0], " \t"), strings.TrimRight(fields[last], " \t\r")
+		return f(fields)
+	})
 	return nil
 }
 
@@ -209,23 +202,17 @@ func (r *Root) accountByID(id int) []string {
 
 // groupsOf are the groups that list a user as a member.
 func (r *Root) groupsOf(name string) ([]uint32, error) {
-	var ids []uint32
-	err := r.eachAccount("etc/group", func(fields []string) bool {
-		if len(fields) < 4 {
-			return true
-		}
-		for _, member := range strings.Split(fields[3], ",") {
-			if member != name {
-				continue
-			}
-			if id, _, err := number(fields[2]); err == nil {
-				ids = append(ids, uint32(id))
-			}
-		}
-		return true
-	})
+	in, err := r.Open("etc/group")
 	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+		return nil, nil
 	}
-	return ids, err
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close() // opened for reading
+	text, err := accounts.Read(in, "etc/group")
+	if err != nil {
+		return nil, err
+	}
+	return accounts.GroupsOf(text, name), nil
 }
