@@ -2,9 +2,9 @@ package intelrdt
 
 import (
 	"errors"
-	"os"
-	"strings"
+	"fmt"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,20 +20,13 @@ func Find() (string, error) {
 	if isResctrl(usual) {
 		return usual, nil
 	}
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("resctrl"))
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("look for resctrl: %w", err)
 	}
-	for line := range strings.Lines(string(text)) {
-		// ID PARENT DEV ROOT POINT OPTIONS … - TYPE SOURCE …  (proc(5))
-		mount, kind, ok := strings.Cut(line, " - ")
-		words := strings.Fields(mount)
-		if !ok || len(words) < 5 || !strings.HasPrefix(kind, "resctrl ") {
-			continue
-		}
-		point := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(words[4])
-		if isResctrl(point) {
-			return point, nil
+	for _, m := range mounts {
+		if isResctrl(m.Mountpoint) {
+			return m.Mountpoint, nil
 		}
 	}
 	return "", ErrNotMounted
