@@ -142,6 +142,9 @@ func openFDs(dir string) map[int]string {
 // GoRuntimeFD says that a descriptor is one the Go runtime of a program opens for
 // itself: its poller, and the cgroup files it takes GOMAXPROCS from (since Go 1.25).
 func GoRuntimeFD(link string) bool {
+	if strings.HasPrefix(link, "/proc/") && strings.HasSuffix(link, "/cgroup") {
+		return true
+	}
 	for _, name := range []string{"[eventpoll]", "[eventfd]", "/cpu.cfs_quota_us", "/cpu.cfs_period_us", "/cpu.max", "/mountinfo"} {
 		if strings.HasSuffix(link, name) {
 			return true

@@ -91,7 +91,7 @@ func TestSchedulingOfUser(t *testing.T) {
 		want string
 	}{
 		"fifo":     {scheduled(specs.Scheduler{Policy: specs.SchedFIFO, Priority: 3}), "set scheduler SCHED_FIFO: " + cure},
-		"nice":     {scheduled(specs.Scheduler{Policy: specs.SchedOther, Nice: -5}), "set scheduler SCHED_OTHER with nice -5: " + cure},
+		"nice":     {scheduled(specs.Scheduler{Policy: specs.SchedOther, Nice: -20}), "set scheduler SCHED_OTHER with nice -20: " + cure},
 		"deadline": {scheduled(specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 1 << 20, Deadline: 1 << 24, Period: 1 << 24}), "set scheduler SCHED_DEADLINE: " + cure},
 		"disk": {func(s *specs.Spec) {
 			s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_RT, Priority: 2}
