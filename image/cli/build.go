@@ -57,16 +57,11 @@ EXAMPLE:
 
 // runBuild opens what the build needs, builds, and hands the result on.
 func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) error {
-	s, err := b.openStore()
+	s, done, err := b.useStore()
 	if err != nil {
 		return err
 	}
-	defer s.Close() // closes directories
-	release, err := s.Use(b.ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
+	defer done()
 	tmp, err := os.MkdirTemp(filepath.Join(s.Dir(), "tmp"), "source-")
 	if err != nil {
 		return err

@@ -42,16 +42,11 @@ func (b *berth) export() *cli.Command {
 			if err := b.enter(true); err != nil {
 				return err
 			}
-			s, err := b.openStore()
+			s, done, err := b.useStore()
 			if err != nil {
 				return err
 			}
-			defer s.Close()
-			release, err := s.Use(b.ctx)
-			if err != nil {
-				return err
-			}
-			defer release()
+			defer done()
 			root, err := b.treeOf(c, s, args[0])
 			if err != nil {
 				return err

@@ -54,16 +54,11 @@ func (b *berth) push() *cli.Command {
 }
 
 func (b *berth) runPush(c *cli.Context, args []string, show shown) error {
-	s, err := b.openStore()
+	s, done, err := b.useStore()
 	if err != nil {
 		return err
 	}
-	defer s.Close() // closes directories
-	release, err := s.Use(b.ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
+	defer done()
 	ref, err := s.Find(args[0])
 	if err != nil {
 		return err

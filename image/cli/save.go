@@ -40,16 +40,11 @@ func (b *berth) save() *cli.Command {
 			if err != nil {
 				return err
 			}
-			s, err := b.openStore()
+			s, done, err := b.useStore()
 			if err != nil {
 				return err
 			}
-			defer s.Close()
-			release, err := s.Use(b.ctx)
-			if err != nil {
-				return err
-			}
-			defer release()
+			defer done()
 			items, err := itemsOf(s, c.Args().Slice())
 			if err != nil {
 				return err

@@ -26,6 +26,22 @@ func (b *berth) openStore() (*store.Store, error) {
 	return store.Open(store.Options{Dir: b.storeDir, Quota: quota, Waiting: b.waiting})
 }
 
+// useStore opens the store and keeps gc away until done, which closes it, too.
+func (b *berth) useStore() (s *store.Store, done func(), err error) {
+	if s, err = b.openStore(); err != nil {
+		return nil, nil, err
+	}
+	release, err := s.Use(b.ctx)
+	if err != nil {
+		_ = s.Close() // the first error counts
+		return nil, nil, err
+	}
+	return s, func() {
+		release()
+		_ = s.Close() // it closes directories
+	}, nil
+}
+
 // storeQuota is how many bytes the store may hold; 0 is no bound.
 func storeQuota() (int64, error) {
 	text := os.Getenv("BERTH_STORE_QUOTA")

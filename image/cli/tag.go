@@ -30,16 +30,11 @@ func (b *berth) tag() *cli.Command {
 				}
 				names = append(names, name)
 			}
-			s, err := b.openStore()
+			s, done, err := b.useStore()
 			if err != nil {
 				return err
 			}
-			defer s.Close()
-			release, err := s.Use(b.ctx)
-			if err != nil {
-				return err
-			}
-			defer release()
+			defer done()
 			ref, err := s.Find(args[0])
 			if err != nil {
 				return err

@@ -79,16 +79,11 @@ func commandBehind(args []string) []string {
 // unpackTo makes the bundle; config.json comes last, so that without one it is not
 // taken for whole. What is there is not touched.
 func (b *berth) unpackTo(word, dir string, w wishes, o bundle.Options) error {
-	s, err := b.openStore()
+	s, done, err := b.useStore()
 	if err != nil {
 		return err
 	}
-	defer s.Close() // closes directories
-	release, err := s.Use(b.ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
+	defer done()
 	img, err := b.unpacked(s, word, w)
 	if err != nil {
 		return err
