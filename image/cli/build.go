@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"berth/image"
 	"berth/image/build"
@@ -97,12 +97,14 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	if err = b.lint(o); err == nil {
 		r, err = build.Build(b.ctx, o)
 	}
+	if err == nil {
+		err = b.deliver(c, f, o, r)
+	}
 	o.Display.Close()
 	if err != nil {
 		showFault(f, src, err)
-		return err
 	}
-	return b.deliver(c, f, o, r)
+	return err
 }
 
 // showFault shows the lines of the Dockerfile around an error, and the last output of
@@ -133,7 +135,7 @@ func (i *buildImages) Image(_ context.Context, ref image.Reference, p image.Plat
 	if always {
 		policy = "always"
 	}
-	img, err := i.b.unpacked(i.s, ref.String(), wishes{pull: policy, platform: image.FormatPlatform(p), plainHTTP: i.f.plainHTTP, quiet: true})
+	img, err := i.b.unpacked(i.s, ref.String(), wishes{pull: policy, platform: image.FormatPlatform(p), remote: i.f.remote, quiet: true})
 	if err != nil {
 		return image.Descriptor{}, err
 	}
@@ -149,19 +151,13 @@ func (i *buildImages) Unpack(ctx context.Context, manifest image.Descriptor) err
 func (b *berth) deliver(c *cli.Context, f *buildRequest, o build.Options, r build.Result) error {
 	for _, out := range f.outputs {
 		if err := b.writeOutput(c, f, o, r, out); err != nil {
-			return fmt.Errorf("output %s: %w", out.kind, err)
+			return err
 		}
 	}
 	if err := b.writeCaches(f, o, r); err != nil {
 		return err
 	}
-	if o.CacheOnly {
-		return nil
-	}
-	id := r.Descriptor.Digest.String()
-	if len(r.Images) == 1 {
-		id = r.Images[0].Config.Digest.String()
-	}
+	id := idOf(o, r)
 	if f.iidFile != "" {
 		if err := os.WriteFile(f.iidFile, []byte(id), 0o644); err != nil {
 			return err
@@ -172,34 +168,48 @@ func (b *berth) deliver(c *cli.Context, f *buildRequest, o build.Options, r buil
 			return err
 		}
 	}
-	if f.quiet {
+	if f.quiet && id != "" {
 		return command.PrintBytes(out(c), []byte(id+"\n"))
 	}
 	return nil
 }
 
+// idOf is the id of what was built: the digest of the configuration, of several
+// platforms that of the index. Files alone have none.
+func idOf(o build.Options, r build.Result) string {
+	switch {
+	case o.CacheOnly:
+		return ""
+	case len(r.Images) == 1:
+		return r.Images[0].Config.Digest.String()
+	}
+	return r.Descriptor.Digest.String()
+}
+
 // writeMetadata writes what buildx calls the metadata of a build.
 func writeMetadata(f *buildRequest, o build.Options, r build.Result) error {
-	m := map[string]any{
-		"containerimage.digest":     r.Descriptor.Digest,
-		"containerimage.descriptor": r.Descriptor,
-	}
-	if len(r.Images) == 1 {
-		m["containerimage.config.digest"] = r.Images[0].Config.Digest
-	}
-	if len(o.Tags) > 0 {
-		names := ""
-		for i, t := range o.Tags {
-			if i > 0 {
-				names += ","
-			}
-			names += t.String()
+	m := map[string]any{}
+	if !o.CacheOnly {
+		m["containerimage.digest"] = r.Descriptor.Digest
+		m["containerimage.descriptor"] = r.Descriptor
+		if len(r.Images) == 1 {
+			m["containerimage.config.digest"] = r.Images[0].Config.Digest
 		}
-		m["image.name"] = names
+		if names := f.delivered(); len(names) > 0 {
+			m["image.name"] = commaNames(names)
+		}
 	}
 	raw, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(f.metadataFile, append(raw, '\n'), 0o644)
+}
+
+func commaNames(names []image.Reference) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = n.String()
+	}
+	return strings.Join(words, ",")
 }

@@ -85,7 +85,7 @@ func (b *berth) openCaches(f *buildRequest, warn func(string)) ([]build.CacheSou
 		if p.dir != "" {
 			word = "oci:" + p.dir
 		}
-		from, err := b.origin(word, remote{plainHTTP: f.plainHTTP})
+		from, err := b.origin(word, f.remote)
 		if err != nil {
 			warn(fmt.Sprintf("--cache-from %s: %v", f.cacheFrom[i], err))
 			continue
@@ -122,7 +122,7 @@ func (b *berth) writeCache(f *buildRequest, o build.Options, cache image.Descrip
 		}
 		return archive.SaveDir(b.ctx, p.dir, o.Store, []archive.Item{{Name: name, Descriptor: cache}}, archive.SaveOptions{})
 	}
-	to, err := b.origin(p.ref, remote{plainHTTP: f.plainHTTP})
+	to, err := b.origin(p.ref, f.remote)
 	if err != nil {
 		return err
 	}

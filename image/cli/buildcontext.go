@@ -39,7 +39,7 @@ func (b *berth) namedContext(s *store.Store, f *buildRequest, tmp, place string,
 		return build.Named{Image: ref}, err
 	}
 	if dir, ok := strings.CutPrefix(place, "oci-layout://"); ok {
-		img, err := b.unpacked(s, "oci:"+dir, wishes{pull: "always", quiet: true, plainHTTP: f.plainHTTP})
+		img, err := b.unpacked(s, "oci:"+dir, wishes{pull: "always", quiet: true, remote: f.remote})
 		if err != nil {
 			return build.Named{}, err
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 func buildFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringSliceFlag{Name: "tag", Aliases: []string{"t"}, Usage: "call the image `NAME[:TAG]` (repeatable)"},
 		&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "read the Dockerfile from `FILE` (- is stdin; default: Dockerfile in the context)"},
 		&cli.StringSliceFlag{Name: "build-arg", Usage: "set an ARG: `NAME=VALUE`, or NAME for the caller's variable (repeatable)"},
@@ -29,13 +29,14 @@ func buildFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "build-context", Usage: "add the context `NAME=PLACE`: a directory, docker-image://IMAGE, oci-layout://DIR, a git repository or an archive (repeatable)"},
 		&cli.StringSliceFlag{Name: "secret", Usage: "give RUN --mount=type=secret `id=ID[,src=FILE|,env=NAME]` (repeatable)"},
 		&cli.StringSliceFlag{Name: "ssh", Usage: "give RUN --mount=type=ssh an agent: default, or `ID=SOCKET` (repeatable)"},
-		&cli.StringSliceFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the result: `type=oci|docker|tar|local,dest=PATH`, or a directory (default: the store; repeatable)"},
+		&cli.StringSliceFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the result: `type=oci|docker|tar|local,dest=PATH`, type=image|registry[,name=NAME][,push=true], or a directory (default: the store; repeatable)"},
+		&cli.BoolFlag{Name: "push", DisableDefaultText: true, Usage: "push the image to the registries of its names"},
+		&cli.BoolFlag{Name: "load", DisableDefaultText: true, Usage: "keep the image in the store, beside other outputs; without any it is kept anyway"},
 		&cli.StringSliceFlag{Name: "cache-from", Usage: "use the cache of `type=local,src=DIR` or an image's name (repeatable)"},
 		&cli.StringSliceFlag{Name: "cache-to", Usage: "write the cache to `type=local,dest=DIR` or type=registry,ref=NAME (repeatable)"},
 		&cli.BoolFlag{Name: "no-cache", DisableDefaultText: true, Usage: "run every step"},
 		&cli.StringSliceFlag{Name: "no-cache-filter", Usage: "run every step of the stage `NAME` (repeatable, or with commas)"},
 		&cli.BoolFlag{Name: "pull", DisableDefaultText: true, Usage: "ask the registries for base images that the store has"},
-		&cli.BoolFlag{Name: "plain-http", DisableDefaultText: true, Usage: "talk to registries without TLS"},
 		&cli.BoolFlag{Name: "squash", DisableDefaultText: true, Usage: "make one layer of those that the build adds"},
 		&cli.StringFlag{Name: "network", Usage: "`NETWORK` of RUN steps: host, none or default (the host's)"},
 		&cli.StringSliceFlag{Name: "add-host", Usage: "add a line to /etc/hosts of RUN steps: `NAME:ADDRESS` (repeatable)"},
@@ -50,10 +51,9 @@ func buildFlags() []cli.Flag {
 		&cli.StringFlag{Name: "metadata-file", Usage: "write digests and names to `FILE`, as JSON"},
 		&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "check the Dockerfile by buildkit's rules, and build nothing"},
 		&cli.IntFlag{Name: "jobs", Usage: "run at most `N` steps at once (default: one per processor)"},
-		&cli.BoolFlag{Name: "load", Hidden: true}, // buildx: the image goes into the store anyway
-		&cli.BoolFlag{Name: "rm", Hidden: true},   // docker's old builder: nothing is left behind
+		&cli.BoolFlag{Name: "rm", Hidden: true}, // docker's old builder: nothing is left behind
 		&cli.BoolFlag{Name: "force-rm", Hidden: true},
-	}
+	}, registryFlags()...)
 }
 
 // buildRequest is what the flags of build say.
@@ -67,17 +67,18 @@ type buildRequest struct {
 	from, to           []cachePlace
 	progress           display.Mode
 	quiet              bool
-	plainHTTP          bool
-	iidFile            string
-	metadataFile       string
-	check              bool
-	names              []image.Reference
+	// remote is how registries are talked to, for all that comes and goes.
+	remote       remote
+	iidFile      string
+	metadataFile string
+	check        bool
+	names        []image.Reference
 }
 
 func readBuildFlags(c *cli.Context) (*buildRequest, error) {
 	f := &buildRequest{
 		file: c.String("file"), contexts: c.StringSlice("build-context"), cacheFrom: c.StringSlice("cache-from"), cacheTo: c.StringSlice("cache-to"),
-		quiet: c.Bool("quiet"), plainHTTP: c.Bool("plain-http"), iidFile: c.String("iidfile"), metadataFile: c.String("metadata-file"), check: c.Bool("check"),
+		quiet: c.Bool("quiet"), remote: remoteOf(c), iidFile: c.String("iidfile"), metadataFile: c.String("metadata-file"), check: c.Bool("check"),
 	}
 	o := &f.options
 	o.Target, o.NoCache, o.Pull, o.Squash, o.Jobs = c.String("target"), c.Bool("no-cache"), c.Bool("pull"), c.Bool("squash"), c.Int("jobs")
@@ -114,7 +115,6 @@ func (f *buildRequest) readNames(c *cli.Context) error {
 		}
 		f.names = append(f.names, ref)
 	}
-	f.options.Tags = f.names
 	return nil
 }
 

@@ -6,8 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
+	"berth/image"
 	"berth/image/archive"
 	"berth/image/build"
 
@@ -18,34 +21,80 @@ import (
 type buildOutput struct {
 	kind string // image, oci, docker, tar, local
 	dest string // "-" is stdout
+	// names are its own; none: those of --tag.
+	names []image.Reference
+	// push sends an image to the registries of its names, byDigest without their tags;
+	// insecure says how.
+	push, byDigest, insecure bool
+	// unnamed gives an image no name in the store.
+	unnamed bool
 }
 
+// readOutputs reads --output, --push and --load. Without them the image goes into the
+// store; what is written elsewhere alone gets no name there, as with docker.
 func (f *buildRequest) readOutputs(c *cli.Context) error {
-	files := 0
 	for _, text := range c.StringSlice("output") {
 		out, err := readOutput(text)
 		if err != nil {
 			return fmt.Errorf("--output %s: %w", text, err)
 		}
-		if out.kind != "image" {
-			f.outputs = append(f.outputs, out)
-			files++
+		f.outputs = append(f.outputs, out)
+	}
+	if c.Bool("push") {
+		f.pushAll()
+	}
+	if c.Bool("load") || len(f.outputs) == 0 {
+		f.outputs = append(f.outputs, buildOutput{kind: "image"})
+	}
+	f.options.Tags, f.options.CacheOnly = nil, true
+	for i := range f.outputs {
+		out := &f.outputs[i]
+		if len(out.names) == 0 {
+			out.names = f.names
 		}
-	}
-	if files == 0 {
-		return nil
-	}
-	// As with docker: what is written elsewhere gets no name in the store.
-	if files == len(c.StringSlice("output")) {
-		f.options.Tags = nil
-	}
-	f.options.CacheOnly = files == len(c.StringSlice("output"))
-	for _, out := range f.outputs {
-		if out.kind == "oci" || out.kind == "docker" {
+		if out.push && len(out.names) == 0 {
+			return errors.New("push: no name says where to: give one with --tag, or name= in --output")
+		}
+		if out.kind != "tar" && out.kind != "local" {
 			f.options.CacheOnly = false
+		}
+		if out.kind == "image" && !out.unnamed && !out.byDigest {
+			f.options.Tags = join(f.options.Tags, out.names)
 		}
 	}
 	return nil
+}
+
+// pushAll is --push: the outputs that are images are pushed, or there is one more.
+func (f *buildRequest) pushAll() {
+	found := false
+	for i := range f.outputs {
+		if f.outputs[i].kind == "image" {
+			f.outputs[i].push, found = true, true
+		}
+	}
+	if !found {
+		f.outputs = append(f.outputs, buildOutput{kind: "image", push: true})
+	}
+}
+
+// join adds the names that are not in the list.
+func join(list, more []image.Reference) []image.Reference {
+	for _, n := range more {
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// delivered are the names of all outputs.
+func (f *buildRequest) delivered() []image.Reference {
+	var list []image.Reference
+	for _, out := range f.outputs {
+		list = join(list, out.names)
+	}
+	return list
 }
 
 func readOutput(text string) (buildOutput, error) {
@@ -61,11 +110,22 @@ func readOutput(text string) (buildOutput, error) {
 		return buildOutput{}, err
 	}
 	out := buildOutput{kind: m["type"], dest: m["dest"]}
+	if err := out.readAttributes(m); err != nil {
+		return out, err
+	}
 	switch out.kind {
 	case "image", "store":
 		out.kind = "image"
 		return out, nil
-	case "oci", "docker", "tar":
+	case "registry":
+		out.kind, out.push = "image", true
+		return out, nil
+	case "docker":
+		if out.dest == "" { // as docker: into its store
+			out.kind = "image"
+			return out, nil
+		}
+	case "oci", "tar":
 		if out.dest == "" {
 			out.dest = "-"
 		}
@@ -76,7 +136,7 @@ func readOutput(text string) (buildOutput, error) {
 	case "":
 		return out, errors.New("type is missing")
 	default:
-		return out, fmt.Errorf("the type %s is not known; it is image, oci, docker, tar or local", out.kind)
+		return out, fmt.Errorf("the type %s is not known; it is image, registry, oci, docker, tar or local", out.kind)
 	}
 	if out.dest != "-" {
 		out.dest, err = filepath.Abs(out.dest)
@@ -84,25 +144,96 @@ func readOutput(text string) (buildOutput, error) {
 	return out, err
 }
 
-func (b *berth) writeOutput(c *cli.Context, f *buildRequest, o build.Options, r build.Result, to buildOutput) error {
+// readAttributes reads what buildkit's exporters of images take. What would change the
+// image and is not done here is refused.
+func (out *buildOutput) readAttributes(m map[string]string) (err error) {
+	stored := true
+	for key, value := range m {
+		switch key {
+		case "type", "dest", "tar", "unpack", "oci-mediatypes", "name-canonical", "dangling-name-prefix", "rewrite-timestamp", "force-compression":
+			// Done, or of no meaning here: an image is OCI's, and unpacked.
+		case "name":
+			if out.names, err = outputNames(value); err != nil {
+				return err
+			}
+		case "push":
+			err = readTruth(value, &out.push)
+		case "push-by-digest":
+			err = readTruth(value, &out.byDigest)
+		case "registry.insecure":
+			err = readTruth(value, &out.insecure)
+		case "store":
+			err = readTruth(value, &stored)
+		case "compression":
+			if value != "gzip" {
+				err = errors.New("it is gzip here")
+			}
+		default:
+			err = errors.New("it is not known")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	out.unnamed = !stored
+	return nil
+}
+
+// readTruth reads a value as docker does; a key alone means yes.
+func readTruth(value string, to *bool) error {
+	if value == "" {
+		*to = true
+		return nil
+	}
+	yes, err := strconv.ParseBool(value)
+	if err != nil {
+		return fmt.Errorf("%q is not true or false", value)
+	}
+	*to = yes
+	return nil
+}
+
+func outputNames(text string) ([]image.Reference, error) {
+	var names []image.Reference
+	for _, word := range commas([]string{text}) {
+		ref, err := image.ParseReference(word)
+		if err != nil {
+			return nil, err
+		}
+		if ref.Digest() != "" {
+			return nil, fmt.Errorf("%s: a name has no digest", word)
+		}
+		names = append(names, ref)
+	}
+	return names, nil
+}
+
+func (b *berth) writeOutput(c *cli.Context, f *buildRequest, o build.Options, r build.Result, to buildOutput) (err error) {
 	switch to.kind {
+	case "image":
+		return b.pushBuilt(f, o, r, to)
 	case "oci", "docker":
-		return b.toFile(c, to.dest, func(w io.Writer) error {
-			return archive.Save(b.ctx, w, o.Store, items(f, r), archive.SaveOptions{Docker: to.kind == "docker"})
+		err = b.toFile(c, to.dest, func(w io.Writer) error {
+			return archive.Save(b.ctx, w, o.Store, items(to, r), archive.SaveOptions{Docker: to.kind == "docker"})
 		})
 	case "tar":
-		return b.toFile(c, to.dest, func(w io.Writer) error { return build.ExportTar(b.ctx, o, r, w) })
+		err = b.toFile(c, to.dest, func(w io.Writer) error { return build.ExportTar(b.ctx, o, r, w) })
+	default:
+		err = build.ExportLocal(b.ctx, o, r, to.dest)
 	}
-	return build.ExportLocal(b.ctx, o, r, to.dest)
+	if err != nil {
+		return fmt.Errorf("output %s: %w", to.kind, err)
+	}
+	return nil
 }
 
 // items are the names of the image in an archive.
-func items(f *buildRequest, r build.Result) []archive.Item {
-	if len(f.names) == 0 {
+func items(to buildOutput, r build.Result) []archive.Item {
+	if len(to.names) == 0 {
 		return []archive.Item{{Descriptor: r.Descriptor}}
 	}
 	var list []archive.Item
-	for _, n := range f.names {
+	for _, n := range to.names {
 		list = append(list, archive.Item{Name: n, Descriptor: r.Descriptor})
 	}
 	return list

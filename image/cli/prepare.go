@@ -85,7 +85,7 @@ func (b *berth) answer(r *imageside.Request) (*imageside.Prepared, error) {
 		return nil, err
 	}
 	defer release()
-	img, err := b.unpacked(s, r.Image, wishes{pull: r.Pull, platform: r.Platform, plainHTTP: r.PlainHTTP, quiet: r.Quiet})
+	img, err := b.unpacked(s, r.Image, wishes{pull: r.Pull, platform: r.Platform, remote: remote{plainHTTP: r.PlainHTTP}, quiet: r.Quiet})
 	if err != nil {
 		return nil, err
 	}
@@ -231,8 +231,9 @@ func writeJSON(path string, v any) error {
 
 // wishes are what the user says about an image that may have to be pulled.
 type wishes struct {
-	pull, platform   string
-	plainHTTP, quiet bool
+	pull, platform string
+	remote         remote
+	quiet          bool
 	// flat says that the layers need no directories in the store.
 	flat bool
 }
@@ -264,7 +265,7 @@ func (b *berth) unpacked(s *store.Store, word string, w wishes) (*ready, error) 
 		return nil, err
 	}
 	if img == nil {
-		return b.pulled(o, word, w.plainHTTP)
+		return b.pulled(o, word, w.remote)
 	}
 	if w.flat {
 		return img, nil
@@ -296,19 +297,19 @@ func (b *berth) find(s *store.Store, word, policy string, platform image.Platfor
 	return nil, nil
 }
 
-func (b *berth) pulled(o pull.Options, word string, plainHTTP bool) (*ready, error) {
-	from, err := b.origin(word, remote{plainHTTP: plainHTTP})
+func (b *berth) pulled(o pull.Options, word string, r remote) (*ready, error) {
+	from, err := b.origin(word, r)
 	if err != nil {
 		return nil, err
 	}
 	defer from.Close()
 	o.Source, o.Ref, o.Name = from, from.Ref, from.Name
-	r, err := pull.Pull(b.ctx, o)
+	got, err := pull.Pull(b.ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if r.Config == nil {
+	if got.Config == nil {
 		return nil, fmt.Errorf("%s is not an image of a root file system", word)
 	}
-	return &ready{name: from.Name.String(), manifest: r.Image, config: r.Config, chain: r.Chain}, nil
+	return &ready{name: from.Name.String(), manifest: got.Image, config: got.Config, chain: got.Chain}, nil
 }

@@ -14,7 +14,10 @@ import (
 )
 
 // registry starts Debian's docker-registry on loopback and returns its address.
-func registry(t *testing.T) string {
+func registry(t *testing.T) string { return registryWith(t, "") }
+
+// registryWith starts one with more in its configuration.
+func registryWith(t *testing.T, config string) string {
 	t.Helper()
 	path, err := exec.LookPath("docker-registry")
 	if err != nil {
@@ -26,7 +29,7 @@ func registry(t *testing.T) string {
 	must(t, listener.Close())
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yml")
-	must(t, os.WriteFile(file, []byte("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: "+dir+"/data}}\nhttp: {addr: "+host+"}\n"), 0o600))
+	must(t, os.WriteFile(file, []byte("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: "+dir+"/data}}\nhttp: {addr: "+host+"}\n"+config), 0o600))
 	var log bytes.Buffer
 	cmd := exec.Command(path, "serve", file)
 	cmd.Stdout, cmd.Stderr = &log, &log
