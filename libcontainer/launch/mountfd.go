@@ -50,7 +50,7 @@ func openMounts(o *Options) (closeAll func(), err error) {
 		if !m.Bind || m.FD >= 0 || m.Source == "" {
 			continue
 		}
-		if fd, err := cloneSource(m); err == nil {
+		if fd, err := o.cloneSource(m); err == nil {
 			m.FD = fd
 			fds = append(fds, fd)
 		} // else: the init stage tries, and knows how to say what is wrong
@@ -59,15 +59,36 @@ func openMounts(o *Options) (closeAll func(), err error) {
 }
 
 // cloneSource makes a detached bind of a mount's source.
-func cloneSource(m *wire.Mount) (int, error) {
-	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
+func (o *Options) cloneSource(m *wire.Mount) (int, error) {
+	flags := uint(0)
 	if m.Recursive {
 		flags |= unix.AT_RECURSIVE
 	}
 	if m.SrcNofollow {
 		flags |= unix.AT_SYMLINK_NOFOLLOW
 	}
-	return unix.OpenTree(unix.AT_FDCWD, m.Source, flags)
+	return o.cloneTree(m.Source, flags)
+}
+
+// cloneTree makes a detached bind of a host's directory or file. The clone is a peer of
+// the mount it is made from. It becomes a slave at least, like the copies in a new
+// mount namespace, before anybody else has it: what the container mounts below it
+// would appear on the host (integration.TestMountsStayInside).
+func (o *Options) cloneTree(path string, flags uint) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, flags|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	types := o.Plan.Rootfs.Propagation &^ unix.MS_REC
+	if types == 0 {
+		types = unix.MS_SLAVE
+	}
+	attr := unix.MountAttr{Propagation: types}
+	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("set mount propagation: %w", err)
+	}
+	return fd, nil
 }
 
 // openIDMapped makes a detached bind whose files appear with mapped owners
@@ -82,7 +103,7 @@ func openIDMapped(m *wire.Mount, mapped configs.IDMapMount, o *Options) (int, er
 		return -1, fmt.Errorf("idmap of mount %s: %w", m.Destination, err)
 	}
 	defer unix.Close(userns)
-	fd, err := cloneSource(m)
+	fd, err := o.cloneSource(m)
 	if err != nil {
 		return -1, fmt.Errorf("open mount source %s: %w", m.Source, err)
 	}

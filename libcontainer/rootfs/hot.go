@@ -21,6 +21,11 @@ func OpenSources(mounts []wire.Mount, userNS bool) error {
 		if err != nil {
 			return mountError(m, r.explainBind(m, linux.Wrap("open source", err)))
 		}
+		// The clone of a shared mount is its peer: what the container mounts below it
+		// would appear on the host.
+		if err := r.setPropagation(fd, syscall.MS_SLAVE|syscall.MS_REC); err != nil {
+			return mountError(m, linux.Wrap("set mount propagation of the source", err))
+		}
 		m.FD = fd
 	}
 	return nil

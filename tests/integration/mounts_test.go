@@ -436,6 +436,46 @@ func TestMountsStayApart(t *testing.T) {
 	}
 }
 
+// Nor do they out of a bind of a mount that the host shares with its other mount
+// namespaces, while what the host mounts there arrives.
+func TestMountsStayInside(t *testing.T) {
+	for name, edit := range map[string]Edit{"root": func(*specs.Spec) {}, "mapped": mappedUsers} {
+		t.Run(name, func(t *testing.T) {
+			x := New(t, Root, UserNS)
+			shared := x.Mkdir("shared")
+			x.Must(unix.Mount("shared", shared, "tmpfs", 0, "mode=755"))
+			x.Cleanup(func() { x.Must(unix.Unmount(shared, unix.MNT_DETACH)) })
+			x.Must(unix.Mount("", shared, "", unix.MS_SHARED, ""))
+			inside, later := x.Mkdir("shared/inside"), x.Mkdir("shared/later")
+			c := x.Up(withCaps("CAP_SYS_ADMIN"), edit, Mounted("/mnt", "bind", shared, "rbind"))
+			points := []string{"/mnt"}
+			if IsBerth() {
+				x.OK("mounts", "add", c.ID, listFile(x, bind(shared, "/hot")))
+				points = append(points, "/hot")
+			}
+			for _, point := range points {
+				c.ExecOK("/bin/mount", "-t", "tmpfs", "inside", point+"/inside")
+			}
+			mounts, err := ReadMounts("/proc/self/mountinfo")
+			x.Must(err)
+			if slices.ContainsFunc(mounts, func(m Mount) bool { return m.Point == inside }) {
+				x.Must(unix.Unmount(inside, unix.MNT_DETACH))
+				x.Errorf("a mount of the container arrived on the host")
+			}
+			x.Must(unix.Mount("later", later, "tmpfs", 0, ""))
+			r := c.Report()
+			for _, point := range points {
+				if m, ok := r.Mount(point); !ok || !strings.HasPrefix(m.Propagation, "master:") {
+					x.Errorf("mount at %s: %+v", point, m)
+				}
+				if _, ok := r.Mount(point + "/later"); !ok {
+					x.Errorf("a mount of the host has not arrived in %s", point)
+				}
+			}
+		})
+	}
+}
+
 func TestSysctl(t *testing.T) {
 	x := New(t)
 	out := x.Output(Shell("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced /proc/sys/fs/mqueue/msg_max"), func(s *specs.Spec) {
