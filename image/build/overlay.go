@@ -7,20 +7,21 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"berth/image/overlay"
 	"berth/internal/linux"
 
 	"golang.org/x/sys/unix"
 )
 
-// overlay is a mount of layers that is attached nowhere. Closing root unmounts it.
-type overlay struct {
+// view is a mount of layers that is attached nowhere. Closing root unmounts it.
+type view struct {
 	root *os.File
 }
 
-func (o *overlay) fd() int { return int(o.root.Fd()) }
+func (v *view) fd() int { return int(v.root.Fd()) }
 
-func (o *overlay) close() {
-	_ = o.root.Close() // nothing is written through it
+func (v *view) close() {
+	_ = v.root.Close() // nothing is written through it
 }
 
 // mountOverlay stacks layers, the lowest first. With an upper and a work directory it
@@ -29,63 +30,31 @@ func (o *overlay) close() {
 //
 // metacopy and redirect_dir are off, because a layer has to hold the whole of what it
 // changes; so rename(2) of a directory of a lower layer is EXDEV, as with docker.
-func (b *builder) mountOverlay(layers []*os.File, upper, work *os.File) (*overlay, error) {
-	fs, err := linux.Fsopen("overlay")
-	if err != nil {
-		return nil, fmt.Errorf("overlay: %w", err)
-	}
-	defer func() { _ = unix.Close(fs) }() // a context, not a file
-	if err := b.configureOverlay(fs, layers, upper, work); err != nil {
-		return nil, err
-	}
-	attrs := uint(0)
-	if upper == nil {
-		attrs = unix.MOUNT_ATTR_RDONLY
-	}
-	fd, err := linux.Fsmount(fs, attrs)
-	if err != nil {
-		return nil, fmt.Errorf("mount overlay: %w", err)
-	}
-	return &overlay{root: os.NewFile(uintptr(fd), "overlay")}, nil
-}
-
-func (b *builder) configureOverlay(fs int, layers []*os.File, upper, work *os.File) error {
-	set := func(key, value string) error {
-		if err := linux.FsconfigString(fs, key, value); err != nil {
-			return fmt.Errorf("overlay: option %s=%s: %w", key, value, err)
-		}
-		return nil
-	}
-	// The topmost comes first. One lower directory is not enough without an upper one.
-	for i := len(layers) - 1; i >= 0; i-- {
-		if err := set("lowerdir+", procPath(layers[i])); err != nil {
-			return err
-		}
-	}
+func (b *builder) mountOverlay(layers []*os.File, upper, work *os.File) (_ *view, err error) {
+	o := overlay.Options{Layers: layers, Upper: upper, Work: work, Settings: []string{"index=off"}}
+	// One directory is not enough without an upper one.
 	if len(layers) == 0 || (upper == nil && len(layers) == 1) {
-		if err := set("lowerdir+", procPath(b.empty)); err != nil {
-			return err
-		}
+		o.Layers = append([]*os.File{b.empty}, layers...)
 	}
 	if upper != nil {
-		if err := errors.Join(set("upperdir", procPath(upper)), set("workdir", procPath(work)), linux.FsconfigFlag(fs, "volatile")); err != nil {
-			return err
-		}
+		o.Settings = append(o.Settings, "volatile")
 	}
 	if b.o.UserNS {
-		if err := linux.FsconfigFlag(fs, "userxattr"); err != nil {
-			return fmt.Errorf("overlay: option userxattr: %w", err)
-		}
-	} else if err := errors.Join(set("metacopy", "off"), set("redirect_dir", "off")); err != nil {
-		return err
+		o.Settings = append(o.Settings, "userxattr")
+	} else {
+		o.Settings = append(o.Settings, "metacopy=off", "redirect_dir=off")
 	}
-	if err := set("index", "off"); err != nil {
-		return err
+	if o.Point, err = os.MkdirTemp(b.tmp, "point-"); err != nil {
+		return nil, err
 	}
-	if err := linux.FsconfigCreate(fs); err != nil {
-		return fmt.Errorf("mount overlay of %d layers: %w", len(layers), err)
+	root, err := overlay.Mount(o)
+	if e := os.Remove(o.Point); e != nil && err == nil {
+		return nil, errors.Join(e, root.Close())
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	return &view{root}, nil
 }
 
 func procPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
@@ -113,7 +82,7 @@ func attach(mount int, target string) (detach func() error, err error) {
 type workspace struct {
 	dir         string // holds upper and work
 	upper, work *os.File
-	view        *overlay
+	view        *view
 }
 
 // workspaceOf makes directories for a step and mounts them on top of layers; alone:

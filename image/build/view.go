@@ -13,7 +13,7 @@ import (
 // contexts are the stages that others read, mounted for reading, each once.
 type contexts struct {
 	mu    sync.Mutex
-	views map[*state]*overlay
+	views map[*state]*view
 }
 
 // view is the tree of a finished stage.
@@ -33,7 +33,7 @@ func (b *builder) view(ctx context.Context, s *state, label string) (*tree.Root,
 			return nil, err
 		}
 		if b.sources.views == nil {
-			b.sources.views = map[*state]*overlay{}
+			b.sources.views = map[*state]*view{}
 		}
 		b.sources.views[s] = o
 	}

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	"berth/image/layer"
-	"berth/internal/linux"
+	"berth/image/overlay"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,47 +40,35 @@ func merged(dirs []string) (_ *tree, err error) {
 			err = errors.Join(err, os.Remove(empty))
 		}
 	}()
-	fd, err := mountMerged(append(dirs[:len(dirs):len(dirs)], empty))
-	if err != nil {
-		return nil, fmt.Errorf("mount overlay of %d layers: %w", len(dirs), err)
+	o := overlay.Options{Point: empty}
+	// The mount holds them by itself.
+	defer func() {
+		for _, f := range o.Layers {
+			_ = f.Close() // a directory
+		}
+	}()
+	for i := len(dirs); i >= 0; i-- {
+		dir := empty
+		if i < len(dirs) {
+			dir = dirs[i]
+		}
+		f, err := os.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		o.Layers = append(o.Layers, f)
 	}
-	mount := os.NewFile(uintptr(fd), "overlay") // O_PATH: it cannot be listed
-	root, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if layer.InUserNamespace() {
+		o.Settings = []string{"userxattr"}
+	}
+	mount, err := overlay.Mount(o)
+	if err != nil {
+		return nil, err
+	}
+	// It cannot be listed itself (O_PATH).
+	fd, err := unix.Openat(int(mount.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open overlay: %w", err), mount.Close())
 	}
-	return &tree{os.NewFile(uintptr(root), "overlay"), mount, empty}, nil
-}
-
-// mountMerged returns a mount that is attached nowhere.
-func mountMerged(dirs []string) (int, error) {
-	fs, err := linux.Fsopen("overlay")
-	if err != nil {
-		return -1, err
-	}
-	defer func() { _ = unix.Close(fs) }() // a context, not a file
-	for _, dir := range dirs {
-		if err := addLower(fs, dir); err != nil {
-			return -1, fmt.Errorf("lower directory %s: %w", dir, err)
-		}
-	}
-	if layer.InUserNamespace() {
-		if err := linux.FsconfigFlag(fs, "userxattr"); err != nil {
-			return -1, fmt.Errorf("userxattr: %w", err)
-		}
-	}
-	if err := linux.FsconfigCreate(fs); err != nil {
-		return -1, err
-	}
-	return linux.Fsmount(fs, unix.MOUNT_ATTR_RDONLY)
-}
-
-// addLower hands a directory over by a descriptor: a path may hold colons.
-func addLower(fs int, dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return linux.FsconfigString(fs, "lowerdir+", "/proc/self/fd/"+strconv.Itoa(int(f.Fd())))
+	return &tree{os.NewFile(uintptr(fd), "overlay"), mount, empty}, nil
 }

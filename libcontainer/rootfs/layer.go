@@ -1,10 +1,10 @@
 package rootfs
 
 import (
+	"strconv"
 	"syscall"
 
 	"berth/internal/linux"
-	"berth/internal/safepath"
 )
 
 // addLayer mounts an overlay over the root directory, whose upper layer takes all
@@ -36,8 +36,11 @@ func (r *Root) addLayer() error {
 		return err
 	}
 	err = r.mountOverlay(root, lowers, base)
-	if err == syscall.ENODEV {
+	switch {
+	case err == syscall.ENODEV:
 		return linux.Wrap("the kernel has no file system type \"overlay\"", err)
+	case len(lowers) > linux.MaxOverlay:
+		return linux.Wrap("mount overlay of "+strconv.Itoa(len(lowers))+" layers, of which the kernel takes "+strconv.Itoa(linux.MaxOverlay), err)
 	}
 	return linux.Wrap("mount overlay", err)
 }
@@ -63,66 +66,18 @@ func closeAll(fds []int) {
 	}
 }
 
-// mountOverlay mounts on the directory target, with mount(2), which every kernel
-// has, as long as the options fit into the page that it reads (about 200 layers).
+// mountOverlay mounts on the directory target.
 func (r *Root) mountOverlay(target int, lowers []int, base int) error {
-	const page = 4096
-	upper, work := safepath.FDPath(base)+"/upper", safepath.FDPath(base)+"/work"
-	data := "upperdir=" + upper + ",workdir=" + work
-	if r.userXattr() {
+	var others []string
+	if r.opts.UserNS || r.plan.Layer.UserXattr {
 		// In a user namespace trusted.* attributes cannot be written (since v5.11).
-		data += ",userxattr"
+		others = []string{"userxattr"}
 	}
-	data += ",lowerdir="
-	for i, fd := range lowers {
-		if i > 0 {
-			data += ":"
-		}
-		data += safepath.FDPath(fd)
-	}
-	if len(data) >= page {
-		return r.mountOverlayByParts(target, lowers, upper, work)
-	}
-	return r.mountAt("overlay", target, "overlay", 0, data)
-}
-
-func (r *Root) userXattr() bool { return r.opts.UserNS || r.plan.Layer.UserXattr }
-
-// mountOverlayByParts names the layers one by one (lowerdir+, since v6.8).
-func (r *Root) mountOverlayByParts(target int, lowers []int, upper, work string) error {
-	fs, err := linux.Fsopen("overlay")
-	if err != nil {
-		return err
-	}
-	defer closeFD(fs)
-	err = r.inProc(func() error {
-		for _, fd := range lowers {
-			if err := linux.FsconfigString(fs, "lowerdir+", safepath.FDPath(fd)); err != nil {
-				return err
-			}
-		}
-		if err := linux.FsconfigString(fs, "upperdir", upper); err != nil {
-			return err
-		}
-		if err := linux.FsconfigString(fs, "workdir", work); err != nil {
-			return err
-		}
-		if r.userXattr() {
-			if err := linux.FsconfigFlag(fs, "userxattr"); err != nil {
-				return err
-			}
-		}
-		return linux.FsconfigCreate(fs)
+	dir := strconv.Itoa(base)
+	data := linux.OverlayOptions(lowers, dir+"/upper", dir+"/work", others...)
+	return r.inFDs(func() error {
+		return syscall.Mount("overlay", strconv.Itoa(target), "overlay", 0, data)
 	})
-	if err != nil {
-		return err
-	}
-	mount, err := linux.Fsmount(fs, 0)
-	if err != nil {
-		return err
-	}
-	defer closeFD(mount)
-	return linux.MoveMount(mount, target)
 }
 
 // openLayer returns the directory for the layer. What has to be mounted first goes

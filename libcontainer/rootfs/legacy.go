@@ -41,12 +41,31 @@ func (r *Root) inProc(do func() error) error {
 	if err != nil {
 		return err
 	}
+	return inDirectory(p.FD(), do)
+}
+
+// inFDs calls do where the descriptors are files, named by their numbers.
+func (r *Root) inFDs(do func() error) error {
+	p, err := r.procfs()
+	if err != nil {
+		return err
+	}
+	dir, err := p.OpenThreadSelf("fd", linux.O_PATH|syscall.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer closeFD(dir)
+	return inDirectory(dir, do)
+}
+
+// inDirectory calls do with dir as working directory.
+func inDirectory(dir int, do func() error) error {
 	cwd, err := linux.Openat(linux.AT_FDCWD, ".", linux.O_PATH|syscall.O_DIRECTORY, 0)
 	if err != nil {
 		return linux.Wrap("open the working directory", err)
 	}
 	defer closeFD(cwd)
-	if err := syscall.Fchdir(p.FD()); err != nil {
+	if err := syscall.Fchdir(dir); err != nil {
 		return linux.Wrap("change to /proc", err)
 	}
 	err = do()
