@@ -17,15 +17,18 @@ COMMIT  ?= $(shell git describe --always --dirty --abbrev=12 --exclude '*' 2>/de
 # urfave_cli_no_*: documentation and suggestion code of urfave/cli costs 0.7 ms at every start.
 TAGS    := netgo,osusergo,urfave_cli_no_docs,urfave_cli_no_suggest
 LDFLAGS := -s -w -X berth/internal/cli.version=$(VERSION) -X berth/internal/cli.commit=$(COMMIT)
-ifneq ($(CGO_ENABLED),0)
-LDFLAGS += -linkmode external -extldflags "-static"
-endif
 # The commit is stamped by hand: Go's own stamp would make the binary depend on the state of the checkout.
-BUILDFLAGS := -trimpath -buildvcs=false -tags $(TAGS),image -ldflags '$(LDFLAGS)'
+REPRODUCIBLE := -trimpath -buildvcs=false
 
-# The image side is a program of its own that is embedded (internal/imageside).
-IMAGE      := internal/imageside/berth-image
-IMAGEFLAGS := -trimpath -buildvcs=false -tags $(TAGS) -ldflags '-s -w -X berth/image/cli.version=$(VERSION)'
+# Two programs are embedded in berth, which itself is pure Go: the image side, and the
+# compiler of seccomp profiles, the only one with C in it (internal/embedded).
+IMAGE    := internal/embedded/berth-image
+COMPILER := internal/embedded/berth-seccomp
+EMBEDDED := image
+ifneq ($(CGO_ENABLED),0)
+EMBEDDED := image,seccomp
+LDFLAGS  += -X berth/seccomp.library=$(shell pkg-config --modversion libseccomp 2>/dev/null)
+endif
 
 # What the tests run against; set it to runc or crun to see how a peer does.
 RUNTIME ?= $(CURDIR)/$(BIN)
@@ -38,8 +41,11 @@ export CGO_ENABLED
 .PHONY: build
 build: check-build ## Build bin/berth, static (CGO_ENABLED=0: without libseccomp)
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build $(IMAGEFLAGS) -o $(IMAGE).new.$$$$ ./image/program && mv $(IMAGE).new.$$$$ $(IMAGE)
-	$(GO) build $(BUILDFLAGS) -o $(BIN) .
+	CGO_ENABLED=0 $(GO) build $(REPRODUCIBLE) -tags $(TAGS) -ldflags '-s -w -X berth/image/cli.version=$(VERSION)' -o $(IMAGE).new.$$$$ ./image/program && mv $(IMAGE).new.$$$$ $(IMAGE)
+ifneq ($(CGO_ENABLED),0)
+	$(GO) build $(REPRODUCIBLE) -tags $(TAGS) -ldflags '-s -w -linkmode external -extldflags "-static"' -o $(COMPILER).new.$$$$ ./seccomp/program && mv $(COMPILER).new.$$$$ $(COMPILER)
+endif
+	CGO_ENABLED=0 $(GO) build $(REPRODUCIBLE) -tags $(TAGS),$(EMBEDDED) -ldflags '$(LDFLAGS)' -o $(BIN) .
 
 .PHONY: demo
 demo: ## Install what is missing, build, and look around inside a small container (root)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"runtime"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,10 +26,10 @@ func Cached(raw json.RawMessage, cacheDir string) (*Program, error) {
 		return &Program{}, nil
 	}
 	if !Enabled() {
-		return Compile(&specs.LinuxSeccomp{})
+		return nil, errDisabled
 	}
 	if cacheDir == "" {
-		return compileRaw(raw)
+		return Compile(raw)
 	}
 	key := cacheKey(raw)
 	dir, trouble := openDirectory(cacheDir)
@@ -41,7 +40,7 @@ func Cached(raw json.RawMessage, cacheDir string) (*Program, error) {
 			return program, nil
 		}
 	}
-	program, err := compileRaw(raw)
+	program, err := Compile(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -54,14 +53,6 @@ func Cached(raw json.RawMessage, cacheDir string) (*Program, error) {
 		program.Notes = append(program.Notes, fmt.Sprintf("seccomp cache %s: %v", cacheDir, trouble))
 	}
 	return program, nil
-}
-
-func compileRaw(raw json.RawMessage) (*Program, error) {
-	var profile specs.LinuxSeccomp
-	if err := json.Unmarshal(raw, &profile); err != nil {
-		return nil, fmt.Errorf("linux.seccomp: %w", err)
-	}
-	return Compile(&profile)
 }
 
 // cacheKey covers all that decides about the result: the profile, the libseccomp

@@ -18,9 +18,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const small = `{"defaultAction": "SCMP_ACT_ERRNO", "listenerPath": "/s", "listenerMetadata": "m",
-	"syscalls": [{"names": ["read", "nosuchcall"], "action": "SCMP_ACT_ALLOW"}, {"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}`
-
 // newCache returns a path for a cache directory that does not exist yet.
 func newCache(t testing.TB) string { return filepath.Join(t.TempDir(), "berth", "seccomp") }
 

@@ -3,6 +3,7 @@
 package seccomp
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,15 +15,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Enabled says whether this binary has libseccomp and can compile profiles.
+// Enabled says whether profiles can be compiled.
 func Enabled() bool { return true }
 
-// Compile turns profile into a program with libseccomp. A nil profile, or one
-// with neither a default action nor syscalls, filters nothing: its Program is
-// empty. Architectures and syscalls libseccomp does not know are left out and
-// named in Notes. Errors name the field at fault.
-func Compile(profile *specs.LinuxSeccomp) (*Program, error) {
-	if profile == nil || profile.DefaultAction == "" && len(profile.Syscalls) == 0 {
+// Compile turns raw, a profile as in linux.seccomp, into a program with libseccomp.
+// One that is null, or has neither a default action nor syscalls, filters nothing:
+// its Program is empty. Architectures and syscalls libseccomp does not know are left
+// out and named in Notes. Errors name the field at fault.
+func Compile(raw json.RawMessage) (*Program, error) {
+	profile, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return compile(profile)
+}
+
+// CheckNames refuses a profile that names system calls this libseccomp does not
+// know; otherwise they are left to the default action, and noted.
+func CheckNames(raw json.RawMessage) error {
+	profile, err := parse(raw)
+	if err != nil {
+		return err
+	}
+	for i, call := range profile.Syscalls {
+		var unknown []string
+		for _, name := range call.Names {
+			if _, err := libseccomp.GetSyscallFromName(name); err != nil {
+				unknown = append(unknown, name)
+			}
+		}
+		if len(unknown) > 0 {
+			return fmt.Errorf("linux.seccomp.syscalls[%d].names: unknown to libseccomp %s: %s", i, libraryVersion(), strings.Join(unknown, " "))
+		}
+	}
+	return nil
+}
+
+func parse(raw json.RawMessage) (*specs.LinuxSeccomp, error) {
+	profile := &specs.LinuxSeccomp{}
+	if err := json.Unmarshal(raw, profile); err != nil {
+		return nil, fmt.Errorf("linux.seccomp: %w", err)
+	}
+	return profile, nil
+}
+
+func compile(profile *specs.LinuxSeccomp) (*Program, error) {
+	if profile.DefaultAction == "" && len(profile.Syscalls) == 0 {
 		return &Program{Notes: []string{"linux.seccomp: neither a default action nor syscalls, no filter"}}, nil
 	}
 	p, err := newPolicy(profile)
@@ -190,12 +228,6 @@ func (p *policy) fill(filter *libseccomp.ScmpFilter) error {
 		p.notes = append(p.notes, "linux.seccomp.syscalls: left to the default action, unknown to libseccomp "+libraryVersion()+": "+strings.Join(unknown, " "))
 	}
 	return nil
-}
-
-// knownSyscall tells whether libseccomp has a number for the name.
-func knownSyscall(name string) bool {
-	_, err := libseccomp.GetSyscallFromName(name)
-	return err == nil
 }
 
 // addRule adds r. All its args must match; but args that name the same argument

@@ -3,28 +3,28 @@
 package seccomp
 
 import (
-	"errors"
+	"encoding/json"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
+	"berth/internal/embedded"
 )
 
-// errDisabled is the one answer of a binary without libseccomp: a container that
-// asks for a filter never runs without it.
-var errDisabled = errors.New("linux.seccomp: this berth was built without libseccomp (CGO_ENABLED=0) and cannot compile the profile")
-
-// Enabled says whether this binary has libseccomp and can compile profiles.
-func Enabled() bool { return false }
-
-// Compile refuses every profile but nil.
-func Compile(profile *specs.LinuxSeccomp) (*Program, error) {
-	if profile == nil {
-		return &Program{}, nil
-	}
-	return nil, errDisabled
-}
-
-// knownSyscall leaves it to Compile to refuse the profile.
-func knownSyscall(string) bool { return true }
+// library is the version of the libseccomp in the compiler program; set by the
+// Makefile.
+var library = "unknown"
 
 // libraryVersion is part of the cache key.
-func libraryVersion() string { return "none" }
+func libraryVersion() string { return library }
+
+// Enabled says whether profiles can be compiled.
+func Enabled() bool { return !embedded.Compiler.Missing() }
+
+// Compile turns raw, a profile as in linux.seccomp, into a program: the compiler
+// program does, with libseccomp. One that is null, or has neither a default action
+// nor syscalls, filters nothing: its Program is empty. Architectures and syscalls
+// libseccomp does not know are left out and named in Notes. Errors name the field at
+// fault.
+func Compile(raw json.RawMessage) (*Program, error) { return askProgram(raw) }
+
+// CheckNames refuses a profile that names system calls the compiler's libseccomp does
+// not know; otherwise they are left to the default action, and noted.
+func CheckNames(raw json.RawMessage) error { return askNames(raw) }

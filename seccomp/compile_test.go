@@ -29,7 +29,7 @@ func dockerProfile(t testing.TB) (*specs.LinuxSeccomp, []byte) {
 
 func compileJSON(t testing.TB, profile string) *Program {
 	t.Helper()
-	p, err := compileRaw(json.RawMessage(profile))
+	p, err := Compile(json.RawMessage(profile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestRefusals(t *testing.T) {
 		{`{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "s", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_NOTIFY"}]}`, `linux.seccomp.listenerPath: "s" is not absolute`},
 		{`{"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "m"}`, `linux.seccomp.listenerMetadata: must not be set without listenerPath`},
 	} {
-		p, err := compileRaw(json.RawMessage(test.profile))
+		p, err := Compile(json.RawMessage(test.profile))
 		if err == nil {
 			t.Errorf("%s: accepted, %d bytes", test.profile, len(p.Filter))
 		} else if !strings.HasPrefix(err.Error(), test.want) {
@@ -282,10 +282,10 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestEmptyProfileFiltersNothing(t *testing.T) {
-	for _, profile := range []*specs.LinuxSeccomp{nil, {}, {Architectures: []specs.Arch{specs.ArchX86}}} {
-		p, err := Compile(profile)
-		if err != nil || len(p.Filter) != 0 || p.Flags != 0 {
-			t.Errorf("%v: %v %v", profile, p, err)
+	for _, profile := range []string{"null", "{}", `{"architectures": ["SCMP_ARCH_X86"]}`} {
+		p := compileJSON(t, profile)
+		if len(p.Filter) != 0 || p.Flags != 0 {
+			t.Errorf("%s: %v", profile, p)
 		}
 	}
 }
@@ -323,7 +323,7 @@ func TestAllArchitectures(t *testing.T) {
 	if len(profile.Architectures) != 23 {
 		t.Errorf("%d architectures", len(profile.Architectures))
 	}
-	p, err := Compile(profile)
+	p, err := compile(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -523,7 +523,7 @@ func TestDockerProfileMeansWhatItSays(t *testing.T) {
 		t.Skip("the profile is resolved for amd64")
 	}
 	profile, _ := dockerProfile(t)
-	p, err := Compile(profile)
+	p, err := compile(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -571,7 +571,7 @@ func TestProgramTooLong(t *testing.T) {
 			Args: []specs.LinuxSeccompArg{{Index: 1, Op: specs.OpEqualTo, Value: uint64(i)<<32 | uint64(i)}},
 		})
 	}
-	_, err := Compile(profile)
+	_, err := compile(profile)
 	if err == nil || !strings.Contains(err.Error(), "is longer than the 4096 the kernel takes") {
 		t.Errorf("%v", err)
 	}

@@ -82,7 +82,8 @@ func (d *directory) load(key [sha256.Size]byte) (*Program, error) {
 		return nil, fmt.Errorf("read entry: %w", err)
 	}
 	program := decodeEntry(key, b[:n])
-	if program == nil {
+	// Programs without a filter are not kept.
+	if program == nil || len(program.Filter) == 0 {
 		return nil, errors.New("entry: damaged, compiled again")
 	}
 	return program, nil

@@ -4,13 +4,15 @@
 //
 // Cached is what create calls; it falls back to Compile:
 //
-//	raw JSON ──▶ key ──▶ cache entry ───────────────────────────────▶ Program
-//	              │ miss                                                 ▲
-//	              └──▶ policy (checked, in kernel numbers)               │
-//	                     └──▶ libseccomp ──▶ BPF ──▶ -ENOSYS prologue ───┘
+//	raw JSON ──▶ key ──▶ cache entry ────────────────────────────────────▶ Program
+//	              │ miss                                                      ▲
+//	              └──▶ berth-seccomp: policy (checked, in kernel numbers)     │
+//	                     └──▶ libseccomp ──▶ BPF ──▶ -ENOSYS prologue ────────┘
 //
-// A binary built without cgo has no libseccomp: there Compile and Cached refuse
-// every profile, whatever the cache holds.
+// berth itself is built without cgo. The compiler is a program that is embedded in it
+// (seccomp/program, this same package built with cgo) and gets the profile on its
+// standard input; a berth without that program refuses every profile, whatever the
+// cache holds. With cgo, as in tests, Compile calls libseccomp itself.
 //
 // Runs: parent.
 package seccomp

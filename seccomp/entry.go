@@ -77,10 +77,17 @@ func decodeEntry(key [sha256.Size]byte, b []byte) *Program {
 		}
 		fields, rest = append(fields, rest[:n]), rest[n:]
 	}
-	if len(fields) < 3 || checkLength(fields[0]) != nil {
+	if len(fields) < 3 {
 		return nil
 	}
-	p.Filter, p.ListenerPath, p.ListenerMetadata = fields[0], string(fields[1]), string(fields[2])
+	// A profile that filters nothing has no filter.
+	if len(fields[0]) > 0 {
+		if checkLength(fields[0]) != nil {
+			return nil
+		}
+		p.Filter = fields[0]
+	}
+	p.ListenerPath, p.ListenerMetadata = string(fields[1]), string(fields[2])
 	for _, note := range fields[3:] {
 		p.Notes = append(p.Notes, string(note))
 	}

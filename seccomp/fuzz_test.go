@@ -50,7 +50,7 @@ func FuzzEntry(f *testing.F) {
 			sum := entrySum(key, b[entryHeader:])
 			copy(b[len(entryMagic):], sum[:])
 		}
-		if p := decodeEntry(key, b); p != nil {
+		if p := decodeEntry(key, b); p != nil && len(p.Filter) > 0 {
 			if err := checkLength(p.Filter); err != nil {
 				t.Fatal(err)
 			}

@@ -119,7 +119,7 @@ func dockerCalls(socket string) []call {
 
 func TestLoadDockerProfile(t *testing.T) {
 	profile, _ := dockerProfile(t)
-	p, err := Compile(profile)
+	p, err := compile(profile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestLoadDockerProfile(t *testing.T) {
 func TestLoadDockerProfile386(t *testing.T) {
 	bin := buildProbe(t, "386")
 	profile, _ := dockerProfile(t)
-	p, err := Compile(profile)
+	p, err := compile(profile)
 	if err != nil {
 		t.Fatal(err)
 	}

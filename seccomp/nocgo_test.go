@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // Without libseccomp no profile is accepted, not even one whose program lies in
@@ -28,7 +26,7 @@ func TestRefusesEveryProfile(t *testing.T) {
 			t.Errorf("%s: %v %v", raw, p, err)
 		}
 	}
-	if _, err := Compile(&specs.LinuxSeccomp{}); err == nil || err.Error() != want {
+	if _, err := Compile(json.RawMessage("{}")); err == nil || err.Error() != want {
 		t.Errorf("%v", err)
 	}
 }
@@ -38,9 +36,6 @@ func TestNoProfile(t *testing.T) {
 		if p, err := Cached(json.RawMessage(raw), ""); err != nil || len(p.Filter) != 0 {
 			t.Errorf("%q: %v %v", raw, p, err)
 		}
-	}
-	if p, err := Compile(nil); err != nil || len(p.Filter) != 0 {
-		t.Errorf("%v %v", p, err)
 	}
 }
 

@@ -1,7 +1,7 @@
 package seccomp
 
-// Version returns the version of the libseccomp that is linked in; empty when
-// there is none.
+// Version returns the version of the libseccomp that compiles; empty when there is
+// none.
 func Version() string {
 	if !Enabled() {
 		return ""

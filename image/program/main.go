@@ -1,5 +1,5 @@
 // Command program is berth's image side: pull, push, build and the store. It is
-// built first and embedded in berth's binary (internal/imageside), which executes
+// built first and embedded in berth's binary (internal/embedded), which executes
 // it for those verbs; so the runtime's verbs do not pay for what it links.
 package main
 

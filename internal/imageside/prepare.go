@@ -1,16 +1,14 @@
 package imageside
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
-	"syscall"
 
+	"berth/internal/embedded"
 	"berth/internal/idmap"
 
 	"golang.org/x/sys/unix"
@@ -116,32 +114,15 @@ func (f Failed) Error() string { return "the image program ends with status " + 
 
 // run executes the image program and returns its output.
 func run(files []*os.File, args []string) ([]byte, error) {
-	fd, err := open()
-	if err != nil {
-		return nil, err
+	if embedded.Image.Missing() {
+		return nil, ErrMissing
 	}
-	program := os.NewFile(uintptr(fd), "berth-image")
-	defer program.Close() // it was only read
-	// The death signal is that of the thread which forks.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var out bytes.Buffer
-	cmd := &exec.Cmd{
-		// By this process's name: in the child ExtraFiles may take the number.
-		Path: "/proc/" + strconv.Itoa(os.Getpid()) + "/fd/" + strconv.Itoa(fd),
-		Args: append([]string{"berth"}, args...), ExtraFiles: files,
-		Stdout: &out, Stderr: os.Stderr,
-		SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM},
-	}
-	err = cmd.Run()
+	out, err := embedded.Image.Run(embedded.Call{Args: append([]string{"berth"}, args...), Files: files, Stderr: os.Stderr})
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return nil, Failed(exit.ExitCode())
 	}
-	if err != nil {
-		return nil, fmt.Errorf("execute the image program: %w", err)
-	}
-	return out.Bytes(), nil
+	return out, err
 }
 
 func memoryFile(name string, text []byte) (*os.File, error) {

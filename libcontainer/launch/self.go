@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"berth/internal/imageside"
+	"berth/internal/embedded"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,19 +64,22 @@ func copySelf() (int, error) {
 	return fd, nil
 }
 
-// copyFile leaves a hole for the image program, two thirds of the binary, which the
-// init stage never reads.
+// copyFile leaves holes for the embedded programs, two thirds of the binary, which
+// the init stage never reads.
 func copyFile(to int, from *os.File, size int64) error {
 	head := make([]byte, 4096)
 	n, err := from.ReadAt(head, 0)
 	if err != nil {
 		return err
 	}
-	hole, skipped := imageside.Extent(head[:n])
-	if err := copyRange(to, from, 0, hole); err != nil {
-		return err
+	at := int64(0)
+	for _, hole := range embedded.Extents(head[:n]) {
+		if err := copyRange(to, from, at, hole.Start); err != nil {
+			return err
+		}
+		at = hole.End
 	}
-	return copyRange(to, from, hole+skipped, size)
+	return copyRange(to, from, at, size)
 }
 
 // copyRange copies the bytes from start to end to the same place.

@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,8 +9,6 @@ import (
 	"strings"
 
 	"berth/seccomp"
-
-	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 //go:embed floor/floor.c
@@ -50,11 +47,7 @@ func (h *host) prepareFilter() error {
 		h.note = append(h.note, "built without libseccomp: the floor loads no filter")
 		return nil
 	}
-	var profile specs.LinuxSeccomp
-	if err := json.Unmarshal(h.profile, &profile); err != nil {
-		return err
-	}
-	program, err := seccomp.Compile(&profile)
+	program, err := seccomp.Compile(h.profile)
 	if err != nil {
 		return err
 	}

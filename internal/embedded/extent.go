@@ -1,19 +1,33 @@
-package imageside
+package embedded
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
-// Extent says which bytes of berth's own file are the image program, by the first
-// kilobytes of the file: whoever copies the file for the init stage leaves them out.
-// size is 0 when there is no program, or the file is not laid out as expected.
-func Extent(head []byte) (offset, size int64) {
-	if len(program) == 0 {
-		return 0, 0
+// Extent is a range of bytes of berth's own file.
+type Extent struct{ Start, End int64 }
+
+// Extents says which bytes of berth's own file are programs, by the first kilobytes
+// of the file, in the file's order: whoever copies the file for the init stage leaves
+// them out.
+func Extents(head []byte) []Extent {
+	var list []Extent
+	for _, p := range []Program{Image, Compiler} {
+		if p.Missing() {
+			continue
+		}
+		if offset, size := extent(head, p.address(), uint64(len(*p.Bytes))); size > 0 {
+			list = append(list, Extent{offset, offset + size})
+		}
 	}
-	return extent(head, address(), uint64(len(program)))
+	slices.SortFunc(list, func(a, b Extent) int { return cmp.Compare(a.Start, b.Start) })
+	return list
 }
 
 // extent finds the segment of an ELF file that holds the addresses from start on
-// (elf(5)). The file is one that runs, so its headers are true.
+// (elf(5)). n is 0 where the file is not laid out as expected. The file is one that runs, so its headers are true.
 func extent(head []byte, start, n uint64) (offset, size int64) {
 	const (
 		elf64      = 2

@@ -1,4 +1,4 @@
-package imageside
+package embedded
 
 import (
 	"debug/elf"
