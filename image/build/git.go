@@ -9,13 +9,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"berth/image/build/sshagent"
 )
 
 // git runs the host's git, which is not told what users' configurations say: it sees
 // the environment that is given here, and no prompt, hook, template or helper.
 type git struct {
 	dir string // the working tree
-	ssh string // an agent's socket
+	// ssh may be nil.
+	ssh *sshagent.Agent
 }
 
 func (g *git) run(ctx context.Context, args ...string) (string, error) {
@@ -39,8 +42,13 @@ func (g *git) run(ctx context.Context, args ...string) (string, error) {
 			cmd.Env = append(cmd.Env, name+"="+v)
 		}
 	}
-	if g.ssh != "" {
-		cmd.Env = append(cmd.Env, "SSH_AUTH_SOCK="+g.ssh)
+	if g.ssh != nil {
+		socket, stop, err := g.ssh.Socket()
+		if err != nil {
+			return "", fmt.Errorf("ssh: %w", err)
+		}
+		defer stop()
+		cmd.Env = append(cmd.Env, "SSH_AUTH_SOCK="+socket)
 	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

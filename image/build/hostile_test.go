@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"berth/image/build/sshagent"
 )
 
 // TestHostileMounts: where a step's mounts go and come from is decided inside the
@@ -218,7 +220,9 @@ func TestSSHMount(t *testing.T) {
 			_ = conn.Close()                          // as above
 		}
 	}()
-	b.o.SSH = map[string]string{"default": socket}
+	agent, err := sshagent.Open(socket)
+	must(t, err)
+	b.o.SSH = map[string]*sshagent.Agent{"default": agent}
 	r := b.build("FROM base\nRUN --mount=type=ssh,uid=33,mode=0666 ls -ln $SSH_AUTH_SOCK | cut -c1-10 > /l; nc local:$SSH_AUTH_SOCK < /dev/null > /o || true\nRUN test ! -e /run/buildkit\n", "t")
 	if got := b.read(r, "l"); !strings.HasPrefix(got, "srw-rw-rw-") {
 		t.Errorf("the socket is %q", got)

@@ -6,6 +6,7 @@ import (
 
 	"berth/image"
 	"berth/image/build/display"
+	"berth/image/build/sshagent"
 	"berth/image/store"
 
 	"github.com/opencontainers/go-digest"
@@ -41,7 +42,7 @@ type Options struct {
 	Epoch *time.Time
 	// Secrets and SSH are what RUN --mount can ask for, by id.
 	Secrets map[string]Secret
-	SSH     map[string]string // the path of an agent's socket
+	SSH     map[string]*sshagent.Agent
 	// Run is how RUN steps are run.
 	Run RunOptions
 	// Jobs bounds the steps that run at once; 0: the number of processors.

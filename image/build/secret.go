@@ -9,8 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
-	"sync"
 
+	"berth/image/build/sshagent"
 	"berth/internal/linux"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -151,8 +151,8 @@ func perm(mode *uint64, usual os.FileMode) os.FileMode {
 func number(n *uint64) int { return id(n) }
 
 // sshMount shows the socket of an agent. The command does not get the agent's own
-// socket but one that is passed on: with the owner and mode that it wants, and gone
-// with the step.
+// socket but one with the owner and mode that it wants, which only lists keys and
+// signs, and is gone with the step.
 func (s *runStep) sshMount(rb *runBundle, set *mountSet, memory *memoryDir, m *instructions.Mount, i int) error {
 	id := m.CacheID
 	if id == "" {
@@ -170,7 +170,7 @@ func (s *runStep) sshMount(rb *runBundle, set *mountSet, memory *memoryDir, m *i
 		return err
 	}
 	socket := filepath.Join(dir, "agent-"+strconv.Itoa(i))
-	if err := s.r.forward(rb, socket, agent, perm(m.Mode, 0o600), number(m.UID), number(m.GID)); err != nil {
+	if err := s.r.listen(rb, socket, agent, perm(m.Mode, 0o600), number(m.UID), number(m.GID)); err != nil {
 		return fmt.Errorf("ssh %s: %w", id, err)
 	}
 	target := m.Target
@@ -182,8 +182,8 @@ func (s *runStep) sshMount(rb *runBundle, set *mountSet, memory *memoryDir, m *i
 	return nil
 }
 
-// forward passes connections of a new socket on to another until the step ends.
-func (b *builder) forward(rb *runBundle, socket, to string, mode os.FileMode, uid, gid int) error {
+// listen serves an agent on a new socket until the step ends.
+func (b *builder) listen(rb *runBundle, socket string, agent *sshagent.Agent, mode os.FileMode, uid, gid int) error {
 	// By a descriptor of the directory: the path of a socket has at most 107 bytes.
 	dir, err := openPath(filepath.Dir(socket))
 	if err != nil {
@@ -196,40 +196,7 @@ func (b *builder) forward(rb *runBundle, socket, to string, mode os.FileMode, ui
 		return err
 	}
 	listener.SetUnlinkOnClose(false)
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			conn, err := listener.AcceptUnix()
-			if err != nil {
-				return
-			}
-			open.Go(func() { pass(conn, to) })
-		}
-	})
+	go agent.Accept(listener)
 	rb.onClose(listener.Close)
 	return errors.Join(b.own(socket, uid, gid), os.Chmod(socket, mode))
-}
-
-// pass copies both ways until both sides have said all.
-func pass(in *net.UnixConn, to string) {
-	defer in.Close()
-	out, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: to, Net: "unix"})
-	if err != nil {
-		return
-	}
-	defer out.Close()
-	var both sync.WaitGroup
-	for _, pair := range [...][2]*net.UnixConn{{in, out}, {out, in}} {
-		both.Go(func() {
-			_, err := io.Copy(pair[0], pair[1])
-			if err == nil {
-				err = pair[0].CloseWrite()
-			}
-			if err != nil { // one has gone: the other has nobody to talk to
-				_ = in.Close()
-				_ = out.Close()
-			}
-		})
-	}
-	both.Wait()
 }

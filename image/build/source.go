@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"berth/image/build/plan"
+	"berth/image/build/sshagent"
 	"berth/image/build/tree"
 	"berth/internal/cleanup"
 )
@@ -26,8 +27,8 @@ type SourceOptions struct {
 	Stdin      io.Reader
 	// Tmp is where to unpack and fetch; the caller removes it.
 	Tmp string
-	// SSH is the socket of an agent for git; may be empty.
-	SSH string
+	// SSH is an agent for git; may be nil.
+	SSH *sshagent.Agent
 }
 
 // Source is what a build comes from.

@@ -13,6 +13,7 @@ import (
 	"berth/image"
 	"berth/image/build"
 	"berth/image/build/display"
+	"berth/image/build/sshagent"
 	"berth/internal/command"
 
 	"github.com/urfave/cli/v2"
@@ -28,7 +29,7 @@ func buildFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "label", Usage: "set a label: `NAME=VALUE` (repeatable)"},
 		&cli.StringSliceFlag{Name: "build-context", Usage: "add the context `NAME=PLACE`: a directory, docker-image://IMAGE, oci-layout://DIR, a git repository or an archive (repeatable)"},
 		&cli.StringSliceFlag{Name: "secret", Usage: "give RUN --mount=type=secret `id=ID[,src=FILE|,env=NAME]` (repeatable)"},
-		&cli.StringSliceFlag{Name: "ssh", Usage: "give RUN --mount=type=ssh an agent: default, or `ID=SOCKET` (repeatable)"},
+		&cli.StringSliceFlag{Name: "ssh", Usage: "give RUN --mount=type=ssh an agent: default, `ID=SOCKET`, or ID=KEY[,KEY] with private keys (repeatable)"},
 		&cli.StringSliceFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the result: `type=oci|docker|tar|local,dest=PATH`, type=image|registry[,name=NAME][,push=true], or a directory (default: the store; repeatable)"},
 		&cli.BoolFlag{Name: "push", DisableDefaultText: true, Usage: "push the image to the registries of its names"},
 		&cli.BoolFlag{Name: "load", DisableDefaultText: true, Usage: "keep the image in the store, beside other outputs; without any it is kept anyway"},
@@ -208,24 +209,27 @@ func (f *buildRequest) readSecrets(c *cli.Context) error {
 	return nil
 }
 
+// readSSH reads ID[=SOCKET|KEY[,KEY]]. Keys are read now: the files may be gone when a
+// step wants them.
 func (f *buildRequest) readSSH(c *cli.Context) error {
-	f.options.SSH = map[string]string{}
+	f.options.SSH = map[string]*sshagent.Agent{}
 	for _, text := range c.StringSlice("ssh") {
-		id, socket, _ := strings.Cut(text, "=")
-		if socket == "" {
-			socket = os.Getenv("SSH_AUTH_SOCK")
+		id, places, _ := strings.Cut(text, "=")
+		if id == "" {
+			return fmt.Errorf("--ssh %s: it has no id", text)
 		}
-		if id == "" || socket == "" {
+		paths := commas([]string{places})
+		if socket := os.Getenv("SSH_AUTH_SOCK"); len(paths) == 0 && socket != "" {
+			paths = []string{socket}
+		}
+		if len(paths) == 0 {
 			return fmt.Errorf("--ssh %s: no agent: SSH_AUTH_SOCK is not set", text)
 		}
-		st, err := os.Stat(socket)
+		agent, err := sshagent.Open(paths...)
 		if err != nil {
 			return fmt.Errorf("--ssh %s: %w", id, err)
 		}
-		if st.Mode()&os.ModeSocket == 0 {
-			return fmt.Errorf("--ssh %s: %s is not the socket of an agent; add keys to one with ssh-add", id, socket)
-		}
-		f.options.SSH[id] = socket
+		f.options.SSH[id] = agent
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package build
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,6 +88,60 @@ RUN test -z "$SSH_AUTH_SOCK" && test ! -e /tmp/key && test ! -e /run/buildkit &&
 	if code, out := b.berth(t, []string{"SSH_AUTH_SOCK="}, "build", p.dir); code != 1 || !strings.Contains(out, "--ssh") {
 		t.Errorf("a required agent that is not given: status %d:\n%s", code, out)
 	}
+}
+
+// TestSSHKey: a key stands for an agent. It reaches the step's requests and nothing
+// else: not the store, the image, an exported cache.
+func TestSSHKey(t *testing.T) {
+	b := newBuilder(t)
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skip("no ssh-keygen (Debian: openssh-client)")
+	}
+	dir := tempDir(t)
+	key, locked := filepath.Join(dir, "key"), filepath.Join(dir, "locked")
+	for file, passphrase := range map[string]string{key: "", locked: "secret"} {
+		if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", file).CombinedOutput(); err != nil {
+			t.Fatalf("ssh-keygen: %v: %s", err, out)
+		}
+	}
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN --mount=type=ssh,id=deploy --mount=target=/src /src/client > /keys\n"})
+	self, err := os.ReadFile("/proc/self/exe")
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(p.dir, "client"), self, 0o600))
+	must(t, os.Chmod(filepath.Join(p.dir, "client"), 0o755))
+	out, img := p.build("--ssh", "deploy="+key, "--cache-to", "type=local,mode=max,dest="+dir+"/cache", "--metadata-file", dir+"/metadata")
+	if n := img.tree["/keys"]; n == nil || n.content != "1\n" {
+		t.Errorf("/keys is %+v:\n%s", n, out)
+	}
+	if code, out := b.berth(t, nil, "build", "--tag", "k:1", "--ssh", "deploy="+key, p.dir); code != 0 {
+		t.Errorf("status %d:\n%s", code, out)
+	}
+	for what, secret := range privateParts(t, key) {
+		for _, place := range []string{b.store, dir + "/cache", dir + "/metadata"} {
+			if hit := unpackedGrep(t, place, secret); hit != "" {
+				t.Errorf("%s of the key is in %s", what, hit)
+			}
+		}
+	}
+	if code, out := b.berth(t, nil, "build", "--ssh", "deploy="+locked, p.dir); code == 0 || !strings.Contains(out, "passphrase") {
+		t.Errorf("a key with a passphrase: status %d:\n%s", code, out)
+	}
+}
+
+// privateParts are the texts by which a private key is found: a line of the file, and
+// the secret in the middle of its binary form.
+func privateParts(t *testing.T, file string) map[string]string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	must(t, err)
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		t.Fatalf("%s: no PEM", file)
+	}
+	lines := strings.Split(string(raw), "\n")
+	// The key's 64 bytes, secret and public, stand before comment and padding.
+	seed := block.Bytes[len(block.Bytes)-96 : len(block.Bytes)-80]
+	return map[string]string{"a line": lines[len(lines)-4], "a part": string(seed)}
 }
 
 // sshAgent starts an agent with one key and returns its socket.
