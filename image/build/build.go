@@ -85,8 +85,9 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	defer points.Close()
 	var result Result
 	slots := make(chan struct{}, o.Jobs)
+	caches := o.importCaches(ctx)
 	for _, p := range o.Platforms {
-		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, empty: empty, points: points, slots: slots, stages: map[*plan.Stage]*future{}}
+		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, empty: empty, points: points, slots: slots, imported: caches, stages: map[*plan.Stage]*future{}}
 		built, err := b.platformImage(ctx)
 		if err != nil {
 			return result, err
@@ -126,7 +127,6 @@ func (b *builder) platformImage(ctx context.Context) (built Built, err error) {
 	if err != nil {
 		return built, err
 	}
-	b.importCaches(ctx)
 	// The first failure ends the other stages.
 	stages, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

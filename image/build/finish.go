@@ -44,6 +44,11 @@ func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 			return Built{}, err
 		}
 	}
+	if b.o.Files {
+		if _, err := dirs(ctx, s.layers); err != nil {
+			return Built{}, err
+		}
+	}
 	if b.o.Squash {
 		if err := b.squash(ctx, s); err != nil {
 			return Built{}, fmt.Errorf("squash: %w", err)
@@ -64,10 +69,10 @@ func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 		manifest.Layers = append(manifest.Layers, plainDescriptor(blob))
 	}
 	if b.o.CacheOnly {
-		return built, nil
+		return built, b.exportCache(ctx, s, &built)
 	}
 	var err error
-	if built.Config, err = b.writeJSON(ocispec.MediaTypeImageConfig, config); err != nil {
+	if built.Config, err = b.writeConfig(ctx, s, config); err != nil {
 		return built, err
 	}
 	manifest.Config = built.Config
@@ -127,21 +132,17 @@ func (b *builder) writeJSON(mediaType string, v any) (image.Descriptor, error) {
 
 // publish makes an index of several platforms and gives the result its names.
 func (o *Options) publish(r *Result) error {
+	if err := o.publishCache(r); err != nil {
+		return err
+	}
 	if o.CacheOnly {
 		return o.Store.Sync()
 	}
 	if len(r.Images) == 1 {
 		r.Descriptor = r.Images[0].Manifest
 	} else {
-		index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
-		for _, i := range r.Images {
-			d, p := i.Manifest, i.Platform
-			d.Platform = &p
-			index.Manifests = append(index.Manifests, d)
-		}
-		b := &builder{o: o}
 		var err error
-		if r.Descriptor, err = b.writeJSON(ocispec.MediaTypeImageIndex, index); err != nil {
+		if r.Descriptor, err = o.writeIndex(r, func(built Built) image.Descriptor { return built.Manifest }); err != nil {
 			return err
 		}
 	}
@@ -154,4 +155,16 @@ func (o *Options) publish(r *Result) error {
 		return o.Store.Sync()
 	}
 	return nil
+}
+
+// writeIndex makes an index of one manifest of each platform.
+func (o *Options) writeIndex(r *Result, of func(Built) image.Descriptor) (image.Descriptor, error) {
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
+	for _, i := range r.Images {
+		d, p := of(i), i.Platform
+		d.Platform = &p
+		index.Manifests = append(index.Manifests, d)
+	}
+	b := &builder{o: o}
+	return b.writeJSON(ocispec.MediaTypeImageIndex, index)
 }

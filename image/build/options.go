@@ -56,14 +56,19 @@ type Options struct {
 	UserNS bool
 	// OneOwner says that this namespace has a single id: all files are root's.
 	OneOwner bool
-	// CacheFrom are caches from elsewhere, CacheTo says what Built.Cache holds.
+	// CacheFrom are caches from elsewhere, CacheTo says what Result.Cache holds.
 	CacheFrom []CacheSource
 	CacheTo   CacheMode
+	// CacheInline puts the cache of the image's layers into its configuration.
+	CacheInline bool
 	// Warn gets warnings of one line; nil drops them.
 	Warn func(string)
 	// CacheOnly keeps the result out of the store's names, and its layers unpacked:
 	// for outputs that need files and no image.
 	CacheOnly bool
+	// Files says that ExportTar or ExportLocal follows: a layer from elsewhere is
+	// unpacked, too.
+	Files bool
 }
 
 // RunOptions are the same for all RUN steps of a build.
@@ -122,6 +127,8 @@ type Result struct {
 	Descriptor image.Descriptor
 	// Images are those of the platforms, in the order of Options.
 	Images []Built
+	// Cache is the manifest or index of the cache that CacheTo asked for, in the store.
+	Cache *image.Descriptor
 	// Steps and Cached count the steps that make layers.
 	Steps, Cached int
 }
@@ -132,7 +139,7 @@ type Built struct {
 	Manifest image.Descriptor
 	Config   image.Descriptor
 	Image    *image.Config
-	// Cache is the manifest of the cache that CacheTo asked for, in the store.
+	// Cache is the manifest of the platform's cache, if CacheTo asked for one.
 	Cache *image.Descriptor
 	// Layers are the chain ids, the lowest first.
 	Layers []digest.Digest

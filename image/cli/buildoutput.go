@@ -55,7 +55,9 @@ func (f *buildRequest) readOutputs(c *cli.Context) error {
 		if out.push && len(out.names) == 0 {
 			return errors.New("push: no name says where to: give one with --tag, or name= in --output")
 		}
-		if out.kind != "tar" && out.kind != "local" {
+		if out.kind == "tar" || out.kind == "local" {
+			f.options.Files = true
+		} else {
 			f.options.CacheOnly = false
 		}
 		if out.kind == "image" && !out.unnamed && !out.byDigest {

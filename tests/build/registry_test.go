@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,102 @@ func TestCacheInRegistry(t *testing.T) {
 	}
 	if code, out := q.b.berth(t, nil, "push", "--plain-http", name); code != 0 {
 		t.Errorf("push: status %d:\n%s", code, out)
+	}
+}
+
+// TestInlineCache: an image brings the cache of its own layers, and of several
+// platforms those of each. What is built on it does not inherit it.
+func TestInlineCache(t *testing.T) {
+	host := registry(t)
+	files := map[string]string{
+		"Dockerfile": "FROM base AS one\nRUN echo ran-a-$((1+2)) > /a; cat /a\nFROM base\nCOPY f /f\nRUN echo ran-b-$((1+2)) > /b; cat /b\nCOPY --from=one /a /a\n", "f": "1\n",
+	}
+	for _, flags := range [][]string{{"--cache-to", "type=inline"}, {"--build-arg", "BUILDKIT_INLINE_CACHE=1"}} {
+		ref := host + "/team/inline:" + strconv.Itoa(len(flags[1]))
+		p := newBuilder(t).project(t, files)
+		if code, out := p.b.berth(t, nil, append(append([]string{"build", "--progress", "plain", "--push", "--tag", ref}, flags...), p.dir)...); code != 0 || ran(out) != "a b" {
+			t.Fatalf("%v: status %d, ran %q:\n%s", flags, code, ran(out), out)
+		}
+		q := newBuilder(t).project(t, files)
+		out, img := q.build("--cache-from", ref)
+		if ran(out) != "a" {
+			t.Errorf("%v: ran %q, want a, which the image does not hold:\n%s", flags, ran(out), out)
+		}
+		if n := img.tree["/b"]; n == nil || n.content != "ran-b-3\n" {
+			t.Errorf("/b is %+v", n)
+		}
+	}
+	b := newBuilder(t)
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo x\n", "on": "FROM inline:1\nLABEL a=b\n"})
+	if code, out := b.berth(t, nil, "build", "--cache-to", "type=inline", "--tag", "inline:1", p.dir); code != 0 {
+		t.Fatalf("status %d:\n%s", code, out)
+	}
+	_, img := p.build("--file", filepath.Join(p.dir, "on"))
+	for field := range img.config {
+		if strings.Contains(field, "cache") {
+			t.Errorf("the configuration has %s of its base", field)
+		}
+	}
+	if out, _ := p.build("--cache-from", host+"/team/inline:1"); !strings.Contains(out, "--cache-from") {
+		t.Errorf("no warning:\n%s", out)
+	}
+}
+
+// TestCacheOfPlatforms: the caches of several platforms go together, to a directory,
+// a registry and into images, also of builds that make files alone.
+func TestCacheOfPlatforms(t *testing.T) {
+	host := registry(t)
+	files := map[string]string{
+		"Dockerfile": "FROM --platform=$BUILDPLATFORM base AS make\nARG TARGETARCH\nRUN echo ran-a-$((1+2)); echo $TARGETARCH > /arch\n" +
+			"FROM scratch\nCOPY f /f\nCOPY --from=make /arch /arch\n", "f": "1\n",
+	}
+	dir := tempDir(t)
+	platforms := []string{"--platform", "linux/" + goarch + ",linux/riscv64"}
+	registryCache, image := host+"/team/cache:1", host+"/team/image:1"
+	build := func(p *project, args ...string) string {
+		t.Helper()
+		code, out := p.b.berth(t, nil, append(append([]string{"build", "--progress", "plain"}, args...), p.dir)...)
+		if code != 0 {
+			t.Fatalf("%v: status %d:\n%s", args, code, out)
+		}
+		return out
+	}
+	p := newBuilder(t).project(t, files)
+	out := build(p, append(platforms, "--cache-to", "type=local,mode=max,dest="+dir+"/cache", "--cache-to", "type=registry,mode=max,ref="+registryCache)...)
+	if strings.Count(out, " ran-a-3") != 2 {
+		t.Errorf("the first time:\n%s", out)
+	}
+	for _, from := range []string{"type=local,src=" + dir + "/cache", "type=registry,ref=" + registryCache} {
+		q := newBuilder(t).project(t, files)
+		if out := build(q, append(platforms, "--cache-from", from)...); ran(out) != "" {
+			t.Errorf("%s: ran %q:\n%s", from, ran(out), out)
+		}
+		q = newBuilder(t).project(t, files)
+		out := build(q, "--output", filepath.Join(t.TempDir(), "tree"), "--cache-from", from, "--cache-to", "type=local,dest="+dir+"/other")
+		if ran(out) != "" || !exists(dir+"/other/index.json") {
+			t.Errorf("files alone: ran %q:\n%s", ran(out), out)
+		}
+	}
+	build(p, append(platforms, "--push", "--tag", image, "--cache-to", "type=inline")...)
+	q := newBuilder(t).project(t, files)
+	for _, platform := range []string{goarch, "riscv64"} {
+		out := build(q, "--platform", "linux/"+platform, "--cache-from", image)
+		if cached := strings.Count(out, "CACHED"); cached < 1 {
+			t.Errorf("%s: nothing is cached:\n%s", platform, out)
+		}
+	}
+}
+
+// TestCacheThatFails: a cache that cannot be written ends the build, unless it is not
+// to count.
+func TestCacheThatFails(t *testing.T) {
+	p := newBuilder(t).project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY f /f\n", "f": "1\n"})
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	for flag, want := range map[string]int{"type=local,dest=" + file: 1, "type=local,ignore-error=true,dest=" + file: 0} {
+		if code, out := p.b.berth(t, nil, "build", "--cache-to", flag, p.dir); code != want || !strings.Contains(out, "--cache-to") {
+			t.Errorf("%s: status %d:\n%s", flag, code, out)
+		}
 	}
 }
 
