@@ -200,6 +200,15 @@ func (s *runStep) history() string {
 
 // do runs the command in a bundle on the step's workspace.
 func (s *runStep) do(ctx context.Context, w *workspace, step *display.Step) error {
+	// Before a slot is taken, which their steps may need (of caches the key did not wait).
+	for _, source := range s.sources {
+		if source == nil {
+			continue
+		}
+		if _, err := s.r.builder.stage(ctx, s.r.cancel, source); err != nil {
+			return err
+		}
+	}
 	if err := s.r.acquire(ctx); err != nil {
 		return err
 	}
