@@ -23,13 +23,15 @@ type builder struct {
 	// root ends with the user's patience, and not when another step fails: what a
 	// finished step has made is kept.
 	root context.Context
-	// tmp is a directory of the store's file system that goes away in the end.
-	tmp   string
-	empty *os.File
+	// tmp is a directory of the store's file system that goes away in the end, and
+	// memory one below it that is a tmpfs: for what is small and goes with the step.
+	tmp, memory string
+	empty       *os.File
 	// points is a layer of mount points, for the bottom of a container's root: any layer
 	// above it that has one of them hides it.
 	points *os.File
 	slots  chan struct{}
+	keeper *keeper
 
 	mu     sync.Mutex
 	stages map[*plan.Stage]*future
@@ -83,11 +85,21 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	defer points.Close()
+	memory, detach, err := makeMemory(filepath.Join(tmp, memoryName), "64m")
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() {
+		if err := detach(); err != nil && o.Warn != nil {
+			o.Warn(err.Error())
+		}
+	}()
+	keeper := &keeper{store: o.Store, root: ctx}
 	var result Result
 	slots := make(chan struct{}, o.Jobs)
 	caches := o.importCaches(ctx)
 	for _, p := range o.Platforms {
-		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, empty: empty, points: points, slots: slots, imported: caches, stages: map[*plan.Stage]*future{}}
+		b := &builder{o: &o, platform: p, root: ctx, tmp: tmp, memory: memory, empty: empty, points: points, slots: slots, keeper: keeper, imported: caches, stages: map[*plan.Stage]*future{}}
 		built, err := b.platformImage(ctx)
 		if err != nil {
 			return result, err
@@ -131,7 +143,13 @@ func (b *builder) platformImage(ctx context.Context) (built Built, err error) {
 	stages, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer b.cleanUp()
-	// The last to run: nothing works on layers any more when the directory goes.
+	// What the other steps have made is worth something for the next build alone.
+	defer func() {
+		if e := b.keeper.flush(); e != nil && err == nil {
+			b.warn(fmt.Sprintf("build cache: %v", e))
+		}
+	}()
+	// Nothing works on layers any more when they are kept and the directory goes.
 	defer b.background.Wait()
 	s, err := b.stage(stages, cancel, b.plan.Target)
 	if err != nil {

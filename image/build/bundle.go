@@ -15,7 +15,8 @@ import (
 )
 
 // runBundle is the bundle of a RUN step: config.json, and the step's overlay attached
-// at rootfs, in this process's mount namespace alone.
+// at rootfs, in this process's mount namespace alone. The directory is in memory: what
+// is in it can be secret, and is gone in an instant.
 type runBundle struct {
 	dir   string
 	undo  cleanup.Stack
@@ -46,7 +47,7 @@ const scriptDir = "/dev/pipes"
 // one that has it between. So mount points do not end up in what the step has
 // written, nor have to be told from it afterwards.
 func (s *runStep) prepare(ctx context.Context, w *workspace) (_ *runBundle, err error) {
-	rb := &runBundle{dir: filepath.Join(w.dir, "bundle")}
+	rb := &runBundle{dir: bundleOf(w.dir)}
 	defer func() {
 		if err != nil {
 			rb.close(s.r.builder)
@@ -82,32 +83,21 @@ func (s *runStep) prepare(ctx context.Context, w *workspace) (_ *runBundle, err 
 	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	return rb, rb.writeConfig(raw, mounts.private)
+	config := filepath.Join(rb.dir, "config.json")
+	rb.onClose(func() error { return os.Remove(config) })
+	return rb, os.WriteFile(config, raw, 0o600)
 }
 
-// writeConfig writes config.json, which with a secret in it never reaches a disk.
-func (rb *runBundle) writeConfig(raw []byte, private *memoryDir) error {
-	name := filepath.Join(rb.dir, "config.json")
-	if private == nil {
-		return os.WriteFile(name, raw, 0o600)
-	}
-	file, err := private.file("config.json", raw, 0o400, 0, 0)
-	if err != nil {
-		return err
-	}
-	return os.Symlink(file, name)
+// bundleOf is the bundle of the step that writes to a directory of the build.
+func bundleOf(step string) string {
+	return filepath.Join(filepath.Dir(step), memoryName, filepath.Base(step))
 }
 
 // addStubs mounts the workspace anew with a layer of missing mount points, if any is
 // missing.
 func (s *runStep) addStubs(ctx context.Context, w *workspace, root *tree.Root, mounts []specs.Mount) error {
-	stubs := filepath.Join(w.dir, "stubs")
-	top, err := makeDir(stubs)
-	if err != nil {
-		return err
-	}
-	defer top.Close()
-	added := false
+	stubs := stubLayer{path: filepath.Join(w.dir, "stubs")}
+	defer stubs.close()
 	for _, m := range mounts {
 		dir := true
 		if m.Type == "bind" || hasOption(m.Options, "bind", "rbind") {
@@ -121,13 +111,12 @@ func (s *runStep) addStubs(ctx context.Context, w *workspace, root *tree.Root, m
 		if underMount(m.Destination, mounts) {
 			continue
 		}
-		made, err := stub(root, top, m.Destination, dir)
-		if err != nil {
+		if err := stubs.add(root, m.Destination, dir); err != nil {
 			return fmt.Errorf("mount point %s: %w", m.Destination, err)
 		}
-		added = added || made
 	}
-	if !added {
+	top := stubs.top
+	if top == nil {
 		return nil
 	}
 	layers, err := dirs(ctx, s.r.layers)
@@ -177,27 +166,45 @@ func hasOption(options []string, names ...string) bool {
 	return false
 }
 
-// stub makes a missing mount point in the stub layer: the directories above it that
-// exist are made again with the metadata of the real ones, which they hide.
-func stub(root *tree.Root, top *os.File, dest string, dir bool) (bool, error) {
+// stubLayer is a layer of missing mount points. It is on the file system of the other
+// layers: else overlayfs would give files other device numbers than directories.
+type stubLayer struct {
+	path string
+	top  *os.File // nil: none is missing so far
+}
+
+func (l *stubLayer) close() {
+	if l.top != nil {
+		_ = l.top.Close() // a directory
+	}
+}
+
+// add makes a mount point if it is missing: the directories above it that exist are
+// made again with the metadata of the real ones, which they hide.
+func (l *stubLayer) add(root *tree.Root, dest string, dir bool) error {
 	at, err := root.Resolve(dest, true)
 	if err != nil || at.Exists {
-		return false, err
+		return err
 	}
-	stubs := &tree.Root{FD: int(top.Fd())}
+	if l.top == nil {
+		if l.top, err = makeDir(l.path); err != nil {
+			return err
+		}
+	}
+	stubs := &tree.Root{FD: int(l.top.Fd())}
 	parent := ""
 	for _, part := range splitPath(at.Path) {
 		last := path.Join(parent, part) == at.Path
 		here, err := root.Resolve(path.Join(parent, part), false)
 		if err != nil {
-			return false, err
+			return err
 		}
 		if err := stubs.Mirror(root, path.Join(parent, part), here.Exists, last && !dir); err != nil {
-			return false, err
+			return err
 		}
 		parent = path.Join(parent, part)
 	}
-	return true, nil
+	return nil
 }
 
 func splitPath(p string) []string {

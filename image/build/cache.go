@@ -76,25 +76,34 @@ func (b *builder) touched(key string) {
 	}
 }
 
-// remember tells the cache about a layer.
+// remember tells the cache about a layer that is in the store.
 func (b *builder) remember(l *buildLayer) error {
+	rec, err := l.cacheRecord()
+	if rec == nil || err != nil {
+		return err
+	}
+	if err := b.o.Store.PutRecord(*rec); err != nil {
+		return fmt.Errorf("build cache: %w", err)
+	}
+	return nil
+}
+
+// cacheRecord is what the cache gets to know of a layer; nil: nothing.
+func (l *buildLayer) cacheRecord() (*store.Record, error) {
 	r := l.record
 	if r == nil {
-		return nil
+		return nil, nil
 	}
 	r.DiffID, r.Chain, r.Blob, r.Created = l.diffID, l.chain, l.blob, l.created
 	data, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("build cache: %w", err)
+		return nil, fmt.Errorf("build cache: %w", err)
 	}
-	rec := store.Record{Key: r.key, Layers: []digest.Digest{l.chain}, Data: data, Created: l.created}
+	rec := &store.Record{Key: r.key, Layers: []digest.Digest{l.chain}, Data: data, Created: l.created}
 	if l.blob != nil {
 		rec.Blobs = []digest.Digest{l.blob.Digest}
 	}
-	if err := b.o.Store.PutRecord(rec); err != nil {
-		return fmt.Errorf("build cache: %w", err)
-	}
-	return nil
+	return rec, nil
 }
 
 // recallSum is the checksum of files of a stage that an earlier build has read.

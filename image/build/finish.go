@@ -54,6 +54,9 @@ func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 			return Built{}, fmt.Errorf("squash: %w", err)
 		}
 	}
+	if err := b.keeper.flush(); err != nil {
+		return Built{}, err
+	}
 	config := b.finalConfig(s)
 	built := Built{Platform: config.Platform, Image: config}
 	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, Layers: []image.Descriptor{}}

@@ -305,7 +305,7 @@ func TestSweep(t *testing.T) {
 	b := newBench(t)
 	b.build("FROM scratch\nCOPY a /\n", "", "a=1")
 	dead, alive := filepath.Join(b.store.Dir(), "tmp/build-dead"), filepath.Join(b.store.Dir(), "tmp/build-alive")
-	must(t, os.MkdirAll(filepath.Join(dead, "step-1/bundle"), 0o755))
+	must(t, os.MkdirAll(filepath.Join(dead, "step-1/upper"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dead, lockName), nil, 0o600))
 	must(t, os.Mkdir(alive, 0o755))
 	lock, err := hold(alive)
@@ -313,7 +313,7 @@ func TestSweep(t *testing.T) {
 	s := &sweeping{}
 	o := Options{Store: b.store, Runner: s}
 	o.sweep(t.Context())
-	if len(s.bundles) != 1 || s.bundles[0] != filepath.Join(dead, "step-1/bundle") {
+	if len(s.bundles) != 1 || s.bundles[0] != bundleOf(filepath.Join(dead, "step-1")) {
 		t.Errorf("swept %v", s.bundles)
 	}
 	if _, err := os.Stat(dead); err == nil {

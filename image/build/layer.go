@@ -142,13 +142,23 @@ func (b *builder) made(ctx context.Context, parent *buildLayer, w *workspace, r 
 	return l
 }
 
-// settle finds the digests, packs if that is wanted, moves the directory into the
-// store and tells the cache.
-func (l *buildLayer) settle(ctx context.Context, path string, pack bool) error {
+// settle finds the digests, packs if that is wanted, and hands all of it to the keeper.
+func (l *buildLayer) settle(ctx context.Context, path string, pack bool) (err error) {
+	made := store.Made{Dir: path}
+	if pack {
+		if made.Blob, err = l.b.o.Store.NewBlob(ctx); err != nil {
+			return err
+		}
+		defer func() {
+			if err != nil {
+				_ = made.Blob.Close() // gc removes what cannot be removed now
+			}
+		}()
+	}
 	if err := l.b.acquire(ctx); err != nil {
 		return err
 	}
-	result, err := l.pack(ctx, pack)
+	result, err := l.pack(ctx, made.Blob)
 	l.b.release()
 	if err != nil {
 		return err
@@ -161,14 +171,14 @@ func (l *buildLayer) settle(ctx context.Context, path string, pack bool) error {
 		parent = l.parent.chain
 	}
 	l.chain = chainOf(parent, l.diffID)
-	meta := store.LayerMeta{Chain: l.chain, DiffID: l.diffID, Entries: result.Entries, Size: result.Bytes, Format: l.b.format()}
-	err = l.b.o.Store.AdoptLayer(ctx, meta, path)
-	// Another step has made the same; the directory stays where it is, until the end
-	// of the build, because overlays of later steps stand on it.
-	if err != nil && !errors.Is(err, store.ErrExists) {
-		return fmt.Errorf("keep layer: %w", err)
+	made.Layer = store.LayerMeta{Chain: l.chain, DiffID: l.diffID, Entries: result.Entries, Size: result.Bytes, Format: l.b.format()}
+	if made.Record, err = l.cacheRecord(); err != nil {
+		return err
 	}
-	return l.b.remember(l)
+	// If the store has the layer, since another step has made the same, the directory
+	// stays where it is until the end of the build: overlays of later steps stand on it.
+	l.b.keeper.add(made)
+	return nil
 }
 
 func chainOf(parent, diffID digest.Digest) digest.Digest {
@@ -178,8 +188,9 @@ func chainOf(parent, diffID digest.Digest) digest.Digest {
 	return digest.FromString(parent.String() + " " + diffID.String())
 }
 
-// pack writes the layer as a tar archive: for its digest alone, or into a blob.
-func (l *buildLayer) pack(ctx context.Context, blob bool) (layer.DiffResult, error) {
+// pack writes the layer as a tar archive: for its digest alone, or into a blob, which
+// the caller commits.
+func (l *buildLayer) pack(ctx context.Context, blob *store.BlobWriter) (layer.DiffResult, error) {
 	below, err := l.below(ctx)
 	if err != nil {
 		return layer.DiffResult{}, err
@@ -191,19 +202,14 @@ func (l *buildLayer) pack(ctx context.Context, blob bool) (layer.DiffResult, err
 	defer dir.Close()
 	plain := sha256.New()
 	options := layer.DiffOptions{SourceDateEpoch: l.b.o.Epoch, Lower: below}
-	if !blob {
+	if blob == nil {
 		result, err := layer.Diff(ctx, dir, plain, options)
 		if err != nil {
 			return result, fmt.Errorf("pack layer: %w", err)
 		}
 		return result, l.identify(plain)
 	}
-	out, err := l.b.o.Store.NewBlob(ctx)
-	if err != nil {
-		return layer.DiffResult{}, err
-	}
-	defer out.Close()
-	packed, err := layer.Compress(out, layer.Compression{Kind: layer.Gzip})
+	packed, err := layer.Compress(blob, layer.Compression{Kind: layer.Gzip})
 	if err != nil {
 		return layer.DiffResult{}, err
 	}
@@ -214,10 +220,7 @@ func (l *buildLayer) pack(ctx context.Context, blob bool) (layer.DiffResult, err
 	if err := l.identify(plain); err != nil {
 		return result, err
 	}
-	d, err := out.Commit(ocispec.MediaTypeImageLayerGzip)
-	if err != nil {
-		return result, err
-	}
+	d := blob.Descriptor(ocispec.MediaTypeImageLayerGzip)
 	l.blob = &d
 	return result, nil
 }
@@ -237,6 +240,9 @@ func (l *buildLayer) packed(ctx context.Context) (image.Descriptor, error) {
 	if err := l.wait(ctx); err != nil {
 		return image.Descriptor{}, err
 	}
+	if err := l.b.keeper.flush(); err != nil {
+		return image.Descriptor{}, err
+	}
 	l.mu.Lock()
 	blob := l.blob
 	l.mu.Unlock()
@@ -251,7 +257,15 @@ func (l *buildLayer) packed(ctx context.Context) (image.Descriptor, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.pack(ctx, true); err != nil {
+	out, err := l.b.o.Store.NewBlob(ctx)
+	if err != nil {
+		return image.Descriptor{}, err
+	}
+	defer out.Close()
+	if _, err := l.pack(ctx, out); err != nil {
+		return image.Descriptor{}, err
+	}
+	if _, err := out.Commit(l.blob.MediaType); err != nil {
 		return image.Descriptor{}, err
 	}
 	return *l.blob, l.b.remember(l)

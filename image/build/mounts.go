@@ -24,8 +24,6 @@ import (
 type mountSet struct {
 	list []specs.Mount
 	env  []string
-	// private is where config.json goes when env holds a secret; nil: to the disk.
-	private *memoryDir
 }
 
 // stepMounts makes the sources of all mounts of a step.

@@ -44,7 +44,7 @@ func (b *builder) mountOverlay(layers []*os.File, upper, work *os.File) (_ *view
 	} else {
 		o.Settings = append(o.Settings, "metacopy=off", "redirect_dir=off")
 	}
-	if o.Point, err = os.MkdirTemp(b.tmp, "point-"); err != nil {
+	if o.Point, err = os.MkdirTemp(b.memory, "point-"); err != nil {
 		return nil, err
 	}
 	root, err := overlay.Mount(o)

@@ -11,10 +11,7 @@ import (
 	"strconv"
 
 	"berth/image/build/sshagent"
-	"berth/internal/linux"
-
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"golang.org/x/sys/unix"
 )
 
 // maxSecret bounds a secret, in bytes.
@@ -35,29 +32,7 @@ func (m *memoryDir) path() (string, error) {
 	if m.dir != "" {
 		return m.dir, nil
 	}
-	fs, err := linux.Fsopen("tmpfs")
-	if err != nil {
-		return "", fmt.Errorf("tmpfs: %w", err)
-	}
-	defer func() { _ = unix.Close(fs) }() // a context, not a file
-	for _, kv := range [...][2]string{{"mode", "0711"}, {"size", m.quota}} {
-		if err := linux.FsconfigString(fs, kv[0], kv[1]); err != nil {
-			return "", fmt.Errorf("tmpfs: option %s: %w", kv[0], err)
-		}
-	}
-	if err := linux.FsconfigCreate(fs); err != nil {
-		return "", fmt.Errorf("tmpfs: %w", err)
-	}
-	mount, err := linux.Fsmount(fs, unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOSUID)
-	if err != nil {
-		return "", fmt.Errorf("tmpfs: %w", err)
-	}
-	defer func() { _ = unix.Close(mount) }() // attached or dropped
-	dir := filepath.Join(m.parent, "memory")
-	if err := os.Mkdir(dir, 0o711); err != nil {
-		return "", err
-	}
-	detach, err := attach(mount, dir)
+	dir, detach, err := makeMemory(filepath.Join(m.parent, "memory"), m.quota)
 	if err != nil {
 		return "", err
 	}
@@ -105,7 +80,6 @@ func (s *runStep) secretMount(set *mountSet, memory *memoryDir, m *instructions.
 	}
 	if m.Env != nil {
 		set.env = append(set.env, *m.Env+"="+string(value))
-		set.private = memory
 	}
 	if m.Env != nil && m.Target == "" {
 		return nil

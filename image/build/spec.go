@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"berth/image/build/tree"
 	"berth/image/bundle"
@@ -66,9 +67,12 @@ func (s *runStep) spec(root *tree.Root) (*specs.Spec, error) {
 		spec.Linux.MaskedPaths = append(spec.Linux.MaskedPaths, "/sys/fs/cgroup")
 	}
 	spec.Linux.ReadonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
-	spec.Linux.Seccomp, err = seccomp.Default()
+	spec.Linux.Seccomp, err = defaultProfile()
 	return spec, err
 }
+
+// defaultProfile reads the profile once for all steps, which do not change it.
+var defaultProfile = sync.OnceValues(seccomp.Default)
 
 // setgroupsDenied tells a user namespace whose groups cannot be chosen: one with a
 // single id, made without help of newgidmap (user_namespaces(7)).

@@ -11,7 +11,7 @@ import (
 
 // Sweeper is a Runner that can end what a build has left running that was killed.
 type Sweeper interface {
-	// Sweep ends the container of a bundle, if there is one.
+	// Sweep ends the container of a bundle, if there is one. The bundle is gone.
 	Sweep(ctx context.Context, bundle string) error
 }
 
@@ -60,12 +60,12 @@ func (o *Options) sweepOne(ctx context.Context, dir string) error {
 		return nil // it lives
 	}
 	if s, ok := o.Runner.(Sweeper); ok {
-		bundles, err := filepath.Glob(filepath.Join(dir, "step-*", "bundle"))
+		steps, err := filepath.Glob(filepath.Join(dir, "step-*"))
 		if err != nil {
 			return err
 		}
-		for _, b := range bundles {
-			if err := s.Sweep(ctx, b); err != nil {
+		for _, step := range steps {
+			if err := s.Sweep(ctx, bundleOf(step)); err != nil {
 				return err
 			}
 		}

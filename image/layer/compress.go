@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/zstd"
@@ -90,7 +91,6 @@ func newGzip(w io.Writer, level int) (*gzipWriter, error) {
 	workers := max(1, min(8, runtime.GOMAXPROCS(0)))
 	g := &gzipWriter{
 		w: w, level: level,
-		block: make([]byte, 0, gzipBlock),
 		ahead: make(chan chan packed, workers),
 		slots: make(chan *flate.Writer, workers),
 		done:  make(chan error, 1),
@@ -120,10 +120,10 @@ func (g *gzipWriter) collect() {
 func (g *gzipWriter) Write(p []byte) (int, error) {
 	total := len(p)
 	for len(p) > 0 {
-		n := copy(g.block[len(g.block):cap(g.block)], p)
-		g.block = g.block[:len(g.block)+n]
+		n := min(len(p), gzipBlock-len(g.block))
+		g.block = append(g.block, p[:n]...)
 		p = p[n:]
-		if len(g.block) == cap(g.block) {
+		if len(g.block) == gzipBlock {
 			g.pack(false)
 		}
 	}
@@ -136,7 +136,9 @@ func (g *gzipWriter) pack(last bool) {
 	g.sum = crc32.Update(g.sum, crc32.IEEETable, block)
 	g.size += uint32(len(block)) //nolint:gosec // RFC 1952: modulo 2³²
 	g.window = block[max(0, len(block)-gzipWindow):]
-	g.block = make([]byte, 0, gzipBlock)
+	if g.block = nil; !last {
+		g.block = make([]byte, 0, gzipBlock)
+	}
 	result := make(chan packed, 1)
 	g.ahead <- result
 	f := <-g.slots
@@ -148,10 +150,16 @@ func (g *gzipWriter) pack(last bool) {
 	}()
 }
 
+// deflaters are writers for the next stream, by level: each has a megabyte of tables.
+var deflaters [10]sync.Pool
+
 // deflate packs one block; f is a writer to use again, or nil.
 func deflate(f *flate.Writer, level int, block, window []byte, last bool) ([]byte, *flate.Writer, error) {
 	out := &sink{b: make([]byte, 0, len(block)/2+64)}
 	var err error
+	if f == nil {
+		f, _ = deflaters[level].Get().(*flate.Writer) // nil: none is left
+	}
 	if f == nil {
 		if f, err = flate.NewWriterDict(out, level, window); err != nil {
 			return nil, nil, err
@@ -178,7 +186,13 @@ func (g *gzipWriter) Close() error {
 	g.closed = true
 	g.pack(true)
 	close(g.ahead)
-	if g.err = <-g.done; g.err != nil {
+	g.err = <-g.done
+	for range cap(g.slots) {
+		if f := <-g.slots; f != nil {
+			deflaters[g.level].Put(f)
+		}
+	}
+	if g.err != nil {
 		return g.err
 	}
 	var trailer [8]byte

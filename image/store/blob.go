@@ -217,27 +217,47 @@ func (w *BlobWriter) Write(p []byte) (int, error) {
 // Size is how many bytes were written.
 func (w *BlobWriter) Size() int64 { return w.size }
 
+// Descriptor says what was written so far.
+func (w *BlobWriter) Descriptor(mediaType string) image.Descriptor {
+	return image.Descriptor{MediaType: mediaType, Digest: w.hash.Digest(), Size: w.size}
+}
+
 // Commit makes the content part of the store and says what it is.
 func (w *BlobWriter) Commit(mediaType string) (image.Descriptor, error) {
-	d := image.Descriptor{MediaType: mediaType, Digest: w.hash.Digest(), Size: w.size}
+	return w.Descriptor(mediaType), w.commit(settle)
+}
+
+// commitSynced is Commit for content that is on the disk already, and whose name the
+// caller syncs.
+func (w *BlobWriter) commitSynced() error {
+	return w.commit(func(f *os.File, _ *dir, rename func() error) error {
+		if err := f.Chmod(0o444); err != nil {
+			return err
+		}
+		return rename()
+	})
+}
+
+func (w *BlobWriter) commit(settle func(*os.File, *dir, func() error) error) error {
+	d := w.Descriptor("")
 	if w.closed {
-		return d, os.ErrClosed
+		return os.ErrClosed
 	}
 	if w.s.sound(d) {
-		return d, w.Close()
+		return w.Close()
 	}
 	place, err := w.s.blobDir(d.Digest)
 	if err != nil {
-		return d, err
+		return err
 	}
 	if err := w.s.underQuota(d.Size); err != nil {
-		return d, fmt.Errorf("write blob %s: %w", d.Digest, err)
+		return fmt.Errorf("write blob %s: %w", d.Digest, err)
 	}
 	if err := settle(w.f, place, func() error { return w.s.tmp.rename(w.name, place, d.Digest.Encoded()) }); err != nil {
-		return d, fmt.Errorf("write blob %s: %w", d.Digest, err)
+		return fmt.Errorf("write blob %s: %w", d.Digest, err)
 	}
 	w.closed = true
-	return d, w.f.Close()
+	return w.f.Close()
 }
 
 // Close drops what was not committed. It may be called after Commit.

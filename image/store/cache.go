@@ -41,8 +41,8 @@ func recordName(key string) (string, error) {
 }
 
 // PutRecord stores a record of the build cache; an older one of its key is
-// replaced. The caller holds Use, and its layers were synced by Tag or Sync, or are
-// found missing after a crash.
+// replaced. The caller holds Use. It is not synced: a record that a crash of the
+// machine has torn counts as none, and what it names is looked for.
 func (s *Store) PutRecord(r Record) error {
 	if err := s.writable(); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (s *Store) PutRecord(r Record) error {
 	if err != nil {
 		return fmt.Errorf("encode cache record: %w", err)
 	}
-	return s.cache.replace(s.tmp, name, raw, 0o600)
+	return s.cache.replaceUnsynced(s.tmp, name, raw, 0o600)
 }
 
 // Record returns the record of a key; ErrNotFound when there is none, or one that

@@ -190,6 +190,18 @@ func (d *dir) temp(prefix string) (*os.File, string, error) {
 // replace writes a whole file so that a reader, or the next boot, sees the old or
 // the new content.
 func (d *dir) replace(tmp *dir, name string, raw []byte, mode os.FileMode) error {
+	if err := d.put(tmp, name, raw, mode, (*os.File).Sync); err != nil {
+		return err
+	}
+	return d.sync()
+}
+
+// replaceUnsynced is replace without the next boot, which can find the file torn.
+func (d *dir) replaceUnsynced(tmp *dir, name string, raw []byte, mode os.FileMode) error {
+	return d.put(tmp, name, raw, mode, func(*os.File) error { return nil })
+}
+
+func (d *dir) put(tmp *dir, name string, raw []byte, mode os.FileMode, sync func(*os.File) error) error {
 	f, temp, err := tmp.temp("file-")
 	if err != nil {
 		return err
@@ -199,7 +211,7 @@ func (d *dir) replace(tmp *dir, name string, raw []byte, mode os.FileMode) error
 		err = f.Chmod(mode)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
@@ -210,7 +222,7 @@ func (d *dir) replace(tmp *dir, name string, raw []byte, mode os.FileMode) error
 		_ = tmp.remove(temp)
 		return fmt.Errorf("write %s: %w", d.join(name), err)
 	}
-	return d.sync()
+	return nil
 }
 
 func retry(call func() (int, error)) (int, error) {

@@ -28,7 +28,7 @@
 // written: the page cache is the kernel's. When the machine stops, what was not
 // synced is lost, or worse, is there by name without its data.
 //
-// Blobs, the index and every other single file: write to a temporary name, fsync,
+// Blobs, the index and other single files: write to a temporary name, fsync,
 // rename, fsync of the directory. A name therefore always means whole content.
 //
 // Unpacked layers have tens of thousands of files, an fsync for each would cost
@@ -38,6 +38,9 @@
 // Sync: one syncfs(2) for all new layers, and only then is the boot taken out of
 // their meta files, by the discipline of single files. A meta file that still names
 // another boot was never synced: the layer counts as absent and is unpacked anew.
+//
+// What a build makes gets no name before its data is synced: Keep does it for many
+// steps at once. Records of the build cache are not synced, a torn one counts as none.
 //
 // # Order
 //

@@ -103,37 +103,3 @@ func TestFoundLayerIsSynced(t *testing.T) {
 		t.Errorf("meta %+v, %v", meta, err)
 	}
 }
-
-func TestAdoptLayer(t *testing.T) {
-	s := open(t, Options{})
-	chain := digest.FromString("layer")
-	upper := filepath.Join(s.Dir(), "tmp", "upper")
-	for i, want := range []error{nil, ErrExists} {
-		if err := os.Mkdir(upper, 0o751); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.AdoptLayer(t.Context(), LayerMeta{Chain: chain}, upper); !errors.Is(err, want) {
-			t.Errorf("%d: %v", i, err)
-		}
-	}
-	if err := os.Remove(upper); err != nil {
-		t.Errorf("what was not adopted is gone: %v", err)
-	}
-	path, ok := s.Layer(chain)
-	if st, err := os.Stat(path); !ok || err != nil || st.Mode().Perm() != 0o751 {
-		t.Errorf("%v %v", st, err)
-	}
-	if err := os.Symlink("/etc", upper); err != nil {
-		t.Fatal(err)
-	}
-	other := digest.FromString("other")
-	if err := s.AdoptLayer(t.Context(), LayerMeta{Chain: other}, upper); err == nil {
-		t.Error("a link was adopted")
-	}
-	if err := s.AdoptLayer(t.Context(), LayerMeta{Chain: other}, s.Dir()+"/none"); !notExist(err) {
-		t.Errorf("nothing was adopted: %v", err)
-	}
-	if left, err := s.tmp.names(); err != nil || len(left) > 0 {
-		t.Errorf("%v are left, %v", left, err)
-	}
-}

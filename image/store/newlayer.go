@@ -24,11 +24,25 @@ type LayerWriter struct {
 	name string // in tmp
 	d    *dir
 	done bool
+	// synced: what is in the layer is on the disk already.
+	synced bool
 }
 
 // NewLayer begins an unpacked layer. ErrExists when the store has it. Another
 // process that makes the same layer is waited for. The caller holds Use.
 func (s *Store) NewLayer(ctx context.Context, chain digest.Digest) (*LayerWriter, error) {
+	w, err := s.claimLayer(ctx, chain)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.makeTree(); err != nil {
+		return nil, errors.Join(fmt.Errorf("unpack layer %s: %w", chain, err), w.Abort())
+	}
+	return w, nil
+}
+
+// claimLayer is NewLayer without the directory to fill.
+func (s *Store) claimLayer(ctx context.Context, chain digest.Digest) (*LayerWriter, error) {
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
@@ -79,6 +93,10 @@ func (w *LayerWriter) clear() error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (w *LayerWriter) makeTree() error {
 	// 0755 is what a layer without an entry for its root means.
 	if err := unix.Mkdirat(w.d.fd(), layerTree, 0o755); err != nil {
 		return &os.PathError{Op: "mkdir", Path: w.Dir(), Err: err}
@@ -113,7 +131,9 @@ func (w *LayerWriter) Commit() error {
 		return fmt.Errorf("commit layer %s: %w", chain, err)
 	}
 	w.Meta.Version, w.Meta.Created, w.Meta.Boot = metaVersion, time.Now().UTC(), w.s.boot
-	if w.s.boot == "" {
+	if w.synced {
+		w.Meta.Boot = ""
+	} else if w.s.boot == "" {
 		// Nothing can tell this boot from the next: sync first.
 		if err := unix.Syncfs(w.d.fd()); err != nil {
 			return fmt.Errorf("syncfs %s: %w", w.d.path, err)
@@ -137,7 +157,7 @@ func (w *LayerWriter) Commit() error {
 	}
 	w.done = true
 	w.s.mu.Lock()
-	if w.s.boot != "" {
+	if w.Meta.Boot != "" {
 		w.s.unsynced[chain] = true
 	}
 	w.s.mu.Unlock()
@@ -151,7 +171,7 @@ func (w *LayerWriter) writeMeta(raw []byte) error {
 		return err
 	}
 	_, err = f.Write(raw)
-	if err == nil && w.s.boot == "" {
+	if err == nil && w.s.boot == "" && !w.synced {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
@@ -164,38 +184,4 @@ func (w *LayerWriter) Abort() error {
 	}
 	w.done = true
 	return errors.Join(w.s.tmp.removeAll(w.name), w.d.close())
-}
-
-// AdoptLayer makes a directory in overlayfs format, the upper directory of a build
-// step, say, part of the store: it is moved there. It is on the store's file
-// system. When the store has the layer the directory stays where it is, and the
-// answer is ErrExists. The caller holds Use.
-func (s *Store) AdoptLayer(ctx context.Context, meta LayerMeta, path string) error {
-	w, err := s.NewLayer(ctx, meta.Chain)
-	if err != nil {
-		return err
-	}
-	w.Meta = meta
-	if err := w.adopt(path); err != nil {
-		return errors.Join(fmt.Errorf("adopt layer %s: %w", meta.Chain, err), w.Abort())
-	}
-	if err := w.Commit(); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	return nil
-}
-
-func (w *LayerWriter) adopt(path string) error {
-	if err := unix.Unlinkat(w.d.fd(), layerTree, unix.AT_REMOVEDIR); err != nil {
-		return &os.PathError{Op: "remove", Path: w.Dir(), Err: err}
-	}
-	// A link of that name would be moved, not followed, and then not be a directory.
-	if err := unix.Renameat2(unix.AT_FDCWD, path, w.d.fd(), layerTree, unix.RENAME_NOREPLACE); err != nil {
-		return &os.LinkError{Op: "rename", Old: path, New: w.Dir(), Err: err}
-	}
-	st, err := w.d.stat(layerTree)
-	if err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
-		err = &DamagedError{path, "it is not a directory"}
-	}
-	return err
 }
