@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"berth/image"
 	"berth/image/build/display"
 	"berth/image/build/plan"
 	"berth/image/build/tree"
@@ -37,9 +35,6 @@ type runStep struct {
 func (r *stageRun) run(ctx context.Context, c *instructions.RunCommand) error {
 	s, err := r.runStep(c)
 	if err != nil {
-		return err
-	}
-	if err := r.canRun(); err != nil {
 		return err
 	}
 	key, err := s.key(ctx)
@@ -121,29 +116,6 @@ func firstLine(doc string) string {
 	return strings.TrimRight(line, "\r")
 }
 
-// canRun refuses commands of another machine, unless the kernel can execute them.
-func (r *stageRun) canRun() error {
-	host := image.HostPlatform()
-	p := r.platform()
-	if p.Architecture == host.Architecture || (host.Architecture == "amd64" && p.Architecture == "386") {
-		return nil
-	}
-	if hasBinfmt(p.Architecture) {
-		return nil
-	}
-	return fmt.Errorf("RUN for %s on %s: no emulator is registered with binfmt_misc for %s", image.FormatPlatform(p), image.FormatPlatform(host), p.Architecture)
-}
-
-func hasBinfmt(arch string) bool {
-	names := map[string]string{"arm64": "aarch64", "amd64": "x86_64", "386": "i386"}
-	name := arch
-	if n, ok := names[arch]; ok {
-		name = n
-	}
-	raw, err := os.ReadFile("/proc/sys/fs/binfmt_misc/qemu-" + name)
-	return err == nil && strings.HasPrefix(string(raw), "enabled")
-}
-
 // key covers what the command can see: arguments, environment, user, directory, and
 // for each mount what it shows. Contents of caches and secrets are not part of it.
 func (s *runStep) key(ctx context.Context) (string, error) {
@@ -200,6 +172,18 @@ func (s *runStep) history() string {
 
 // do runs the command in a bundle on the step's workspace.
 func (s *runStep) do(ctx context.Context, w *workspace, step *display.Step) error {
+	if err := s.r.canRun(); err != nil {
+		return err
+	}
+	// Before a slot is taken, which their steps may need (of caches the key did not wait).
+	for _, source := range s.sources {
+		if source == nil {
+			continue
+		}
+		if _, err := s.r.builder.stage(ctx, s.r.cancel, source); err != nil {
+			return err
+		}
+	}
 	if err := s.r.acquire(ctx); err != nil {
 		return err
 	}

@@ -6,11 +6,20 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// TestMain is also the program that TestSSH runs in a step.
+// TestMain is also the program that TestSSH runs in a step, and the emulator of
+// TestEmulation.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "emulator" {
+		if err := os.WriteFile("/emulated", []byte(strings.Join(os.Args[1:], " ")), 0o600); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if filepath.Base(os.Args[0]) == "client" {
 		if err := countKeys(os.Getenv("SSH_AUTH_SOCK")); err != nil {
 			fmt.Fprintln(os.Stderr, err)

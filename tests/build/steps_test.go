@@ -34,6 +34,19 @@ func TestStagesRunAtOnce(t *testing.T) {
 	}
 }
 
+// TestOneAtATime: a step that may be the only one does not wait for another stage.
+func TestOneAtATime(t *testing.T) {
+	p := newBuilder(t).project(t, map[string]string{
+		"Dockerfile": "FROM base AS one\nRUN mkdir /s && echo 1 > /s/f\nFROM base\n" +
+			"RUN --mount=type=cache,target=/c,from=one,source=/s cat /c/f > /f\n" +
+			"COPY --from=one /s/f /copied\n",
+	})
+	_, img := p.build("--jobs", "1")
+	if n := img.tree["/f"]; n == nil || n.content != "1\n" {
+		t.Errorf("/f is %+v", n)
+	}
+}
+
 // TestFailureEndsOthers: when a stage fails the steps of others end with it.
 func TestFailureEndsOthers(t *testing.T) {
 	b := newBuilder(t)
