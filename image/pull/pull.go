@@ -139,7 +139,7 @@ func (p *puller) pull() (Result, error) {
 		}
 	}
 	p.result.Fetched = p.fetched.Load()
-	known, err := p.o.Store.Lookup(p.o.Name)
+	known, err := p.o.Store.Named(p.o.Name)
 	if err == nil && known.Digest == top.Digest && !p.changed.Load() {
 		p.result.Unchanged = true
 		return p.result, nil

@@ -32,7 +32,7 @@ func (p *puller) resolve() (image.Descriptor, *image.Manifest, []byte, error) {
 // digest, which registries that limit pulls do not count as one. The content is the
 // store's own, verified, so a wrong answer brings nothing that was not pulled before.
 func (p *puller) unchanged() (image.Descriptor, *image.Manifest, []byte, error) {
-	known, err := p.o.Store.Lookup(p.o.Name)
+	known, err := p.known()
 	if err != nil {
 		return known, nil, nil, nil //nolint:nilerr // the name is new
 	}
@@ -64,4 +64,26 @@ func (p *puller) unchanged() (image.Descriptor, *image.Manifest, []byte, error) 
 	}
 	known.MediaType = m.MediaType
 	return known, m, raw, nil
+}
+
+// known is what the store has under the name. A digest is known by another name of the
+// same repository, too; what other repositories have is not for this one to be called
+// by, unless its registry has it.
+func (p *puller) known() (image.Descriptor, error) {
+	d, err := p.o.Store.Named(p.o.Name)
+	want := p.o.Ref.Digest()
+	if err == nil || want == "" {
+		return d, err
+	}
+	refs, refsErr := p.o.Store.Refs()
+	if refsErr != nil {
+		return d, refsErr
+	}
+	for _, r := range refs {
+		name, nameErr := r.Reference()
+		if nameErr == nil && r.Descriptor.Digest == want && name.Name() == p.o.Name.Name() {
+			return r.Descriptor, nil
+		}
+	}
+	return d, err
 }

@@ -68,7 +68,32 @@ func TestUnchangedAsksForTheHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.refs[byDigest.String()] = first
+	h.pull(t, s, byDigest, false, 0, 1) // the store does not know any more who has it
 	h.pull(t, s, byDigest, true, 0, 0)
+}
+
+// A digest becomes a name, whoever else has the content; only a name of the same
+// repository makes it known that the registry has it.
+func TestDigestGetsItsName(t *testing.T) {
+	root(t)
+	h, s := &heading{memory: newMemory()}, newStore(t)
+	d := h.image(t, gz(t, "f", "1"))
+	h.pull(t, s, h.tag(t, "test/image", d), false, 0, 1)
+	for _, c := range []struct {
+		repository string
+		resolved   int
+	}{{"test/image", 0}, {"test/other", 1}} {
+		ref, err := h.tag(t, c.repository, d).WithDigest(d.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.refs[ref.String()] = d
+		h.pull(t, s, ref, false, 0, c.resolved)
+		if named, err := s.Named(ref); err != nil || named.Digest != d.Digest {
+			t.Errorf("%s: %v, %v", ref, named, err)
+		}
+		h.pull(t, s, ref, true, 0, 0)
+	}
 }
 
 // A manifest that the disk has spoilt is no reason to believe that all is well.

@@ -100,6 +100,19 @@ func (s *Store) Lookup(name image.Reference) (image.Descriptor, error) {
 	return image.Descriptor{}, &NotFoundError{Name: name.Familiar(), Near: near(name.String(), refNames(index))}
 }
 
+// Named returns what a name itself stands for, and ErrNotFound for a name that is not
+// in the store, whatever content its digest has.
+func (s *Store) Named(name image.Reference) (image.Descriptor, error) {
+	index, err := s.readIndex()
+	if err != nil {
+		return image.Descriptor{}, err
+	}
+	if i := slices.IndexFunc(index.Manifests, named(name.String())); i >= 0 {
+		return plain(index.Manifests[i]), nil
+	}
+	return image.Descriptor{}, &NotFoundError{Name: name.Familiar()}
+}
+
 // Refs returns all names, in order.
 func (s *Store) Refs() ([]Ref, error) {
 	index, err := s.readIndex()
