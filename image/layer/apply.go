@@ -98,9 +98,6 @@ func Apply(ctx context.Context, dir *os.File, archive io.Reader, o ApplyOptions)
 // ErrNoArchive is the answer to bytes that are nothing like a tar archive.
 var ErrNoArchive = errors.New("it is no tar archive")
 
-// errQueue is never seen outside: the writers' own error replaces it.
-var errQueue = errors.New("a writer has failed")
-
 // applier is one run of Apply. Its methods run on the goroutine of the caller, but
 // for writeFile.
 type applier struct {
@@ -137,6 +134,7 @@ func newApplier(ctx context.Context, dir *os.File, o ApplyOptions) (*applier, er
 		stamps:  map[string]times{},
 		implied: map[string]struct{}{},
 		marked:  map[string]struct{}{},
+		block:   make([]byte, blockSize),
 	}
 	var err error
 	if a.umask, err = readUmask(); err != nil {
@@ -189,7 +187,7 @@ func (a *applier) run(s *stream) error {
 		}
 	}
 	if err := a.queue.drain(); err != nil {
-		return errQueue
+		return err
 	}
 	// The digest of the layer covers what comes after the end of the archive, too.
 	_, err := io.Copy(io.Discard, s)

@@ -378,6 +378,24 @@ func TestGNULongNames(t *testing.T) {
 	}
 }
 
+// TestHugeHole: an archive of a few bytes may name a file of 2⁶³-1, which together
+// with the one before is a negative number.
+func TestHugeHole(t *testing.T) {
+	root(t)
+	const size = "9223372036854775807"
+	holes := "1\n" + size + "\n0\n"
+	archive := pack(t, fileEntry("a", "some bytes"), tar.Header{
+		Name: "b", Uname: holes + strings.Repeat("\x00", 512-len(holes)),
+		// The writer leaves GNU's records out.
+		PAXRecords: map[string]string{"XXX.sparse.major": "1", "XXX.sparse.minor": "0", "XXX.sparse.name": "b", "XXX.sparse.realsize": size},
+	})
+	_, err := apply(t, t.TempDir(), bytes.ReplaceAll(archive, []byte("XXX"), []byte("GNU")), ApplyOptions{})
+	var limit *LimitError
+	if !errors.As(err, &limit) {
+		t.Errorf("a hole of 2⁶³-1 bytes: %v", err)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	root(t)
 	big := strings.Repeat("x", 100_000)

@@ -2,7 +2,6 @@ package layer
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -174,7 +173,7 @@ func (d *differ) mark(name string, st *unix.Stat_t) error {
 }
 
 func (d *differ) dir(parent int, name, path string) error {
-	fd, err := linux.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	fd, err := openSub(parent, name)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", quote(path), err)
 	}
@@ -202,13 +201,8 @@ func (d *differ) dirBelow(path string) bool {
 	if d.opts.Lower == nil {
 		return true
 	}
-	fd, err := lookup(d.opts.Lower, path)
-	if err != nil {
-		return !errors.Is(err, syscall.ENOENT)
-	}
-	defer unix.Close(fd) // an O_PATH fd
-	var st unix.Stat_t
-	return unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR
+	is, err := hasDir(d.opts.Lower, path)
+	return is || err != nil // one mark too many does no harm
 }
 
 func (d *differ) file(dir int, name, path string, want *unix.Stat_t) error {
@@ -329,13 +323,11 @@ func (d *differ) time(st *unix.Stat_t) time.Time {
 // user namespace, one of the second, which belongs to root of whatever namespace the
 // layer is unpacked in (linux/capability.h, struct vfs_ns_cap_data).
 func plainCapability(value string) string {
-	const rev2, rev3, size2, size3 = 0x02, 0x03, 20, 24
+	const rev2, rev3, size2, size3 = "\x02", '\x03', 20, 24
 	if len(value) != size3 || value[3] != rev3 {
 		return value
 	}
-	b := bytes.Clone([]byte(value[:size2]))
-	b[3] = rev2
-	return string(b)
+	return value[:3] + rev2 + value[4:size2]
 }
 
 // hasOverlay tells whether overlayfs left the attribute on a file.

@@ -62,6 +62,11 @@ func TestDiffOfApply(t *testing.T) {
 	if x, y := tree(t, a), tree(t, b); !slices.Equal(x, y) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(y, "\n"), strings.Join(x, "\n"))
 	}
+	// Whiteouts have the time of the entry, not that of the day.
+	var st unix.Stat_t
+	if err := unix.Lstat(filepath.Join(b, "d/gone"), &st); err != nil || st.Mtim.Sec != epoch.Unix() {
+		t.Errorf("d/gone: %v, time of modification %d", err, st.Mtim.Sec)
+	}
 	second := diff(t, b, DiffOptions{})
 	if !bytes.Equal(first, second) {
 		t.Errorf("the second archive differs:\n%q\n%q", names(t, first), names(t, second))

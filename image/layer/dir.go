@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"syscall"
 
 	"berth/internal/linux"
@@ -23,13 +25,13 @@ func (a *applier) makeDir(e *entry) error {
 		return err
 	}
 	if err := a.queue.settle(place{dir.ino, e.base}); err != nil {
-		return errQueue
+		return err
 	}
 	hidden, err := a.mkdir(dir.fd, e.base)
 	if err != nil {
 		return err
 	}
-	fd, err := linux.Openat(dir.fd, e.base, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	fd, err := openSub(dir.fd, e.base)
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,7 @@ func (a *applier) mkdir(dir int, name string) (hidden bool, err error) {
 			return false, err
 		}
 	}
-	return false, &safepath.Refusal{Object: quote(name), Reason: "another process makes it again and again"}
+	return false, contested(name)
 }
 
 // makeRoot gives the root itself its metadata. Were it anything but a directory, the
@@ -140,13 +142,42 @@ func (a *applier) vacate(e *entry) (*folder, error) {
 		return dir, nil
 	}
 	if err := a.queue.drain(); err != nil {
-		return nil, errQueue
+		return nil, err
 	}
 	if err := removeTree(dir.fd, e.base); err != nil {
 		return nil, fmt.Errorf("replace the directory: %w", err)
 	}
 	a.forget()
 	return a.folder(e.dir)
+}
+
+// Empty removes everything in a directory.
+func Empty(dir *os.File) error {
+	fd := int(dir.Fd())
+	names, err := listDir(fd)
+	if err != nil {
+		return fmt.Errorf("empty %s: %w", dir.Name(), err)
+	}
+	for _, name := range names {
+		if err := removeTree(fd, name); err != nil {
+			return fmt.Errorf("empty %s: %w", dir.Name(), err)
+		}
+	}
+	// An opaque mark would be one of another layer.
+	for _, name := range opaqueMarks {
+		_ = unix.Fremovexattr(fd, name) // usually there is none
+	}
+	return nil
+}
+
+// openSub opens the directory name in dir for reading, and follows no link.
+func openSub(dir int, name string) (int, error) {
+	return linux.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+}
+
+// notDir tells that openSub has found something else: a link is ELOOP or ENOTDIR.
+func notDir(err error) bool {
+	return errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP)
 }
 
 // removeTree removes name and everything below it, by file descriptors.
@@ -158,7 +189,7 @@ func removeTree(dir int, name string) error {
 	if !errors.Is(err, syscall.EISDIR) && !errors.Is(err, syscall.EPERM) {
 		return err
 	}
-	fd, err := linux.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	fd, err := openSub(dir, name)
 	if err != nil {
 		return err
 	}
@@ -193,6 +224,6 @@ func listDir(fd int) ([]string, error) {
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
-	sortNames(names)
+	slices.Sort(names)
 	return names, nil
 }

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,8 +36,8 @@ func (a *applier) makeFile(e *entry, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if a.result.Bytes += e.Size; a.result.Bytes > a.limits.Bytes {
-		return &LimitError{"bytes of files", a.limits.Bytes}
+	if err := a.count(e.Size); err != nil {
+		return err
 	}
 	f := file{path: e.path, mode: e.mode, uid: e.Uid, gid: e.Gid, times: a.current}
 	if f.xattrs, err = a.xattrs(e.Header); err != nil {
@@ -51,14 +52,24 @@ func (a *applier) makeFile(e *entry, content io.Reader) error {
 		}
 		if err := a.queue.put(job{at: at, dir: dir, file: f, data: data, size: int(e.Size)}); err != nil {
 			giveBuffer(data)
-			return errQueue
+			return err
 		}
 		return nil
 	}
 	if err := a.queue.settle(at); err != nil {
-		return errQueue
+		return err
 	}
 	return a.writeLarge(dir, e, f, content)
+}
+
+// count adds the content of a file, whose size the archive may claim to be up to
+// 2⁶³-1, to the sum.
+func (a *applier) count(size int64) error {
+	if size > a.limits.Bytes-a.result.Bytes {
+		return &LimitError{"bytes of files", a.limits.Bytes}
+	}
+	a.result.Bytes += size
+	return nil
 }
 
 // writeFile is what the queue's writers do.
@@ -86,13 +97,10 @@ func (a *applier) writeLarge(dir *folder, e *entry, f file, content io.Reader) e
 	if err != nil {
 		return err
 	}
-	if a.block == nil {
-		a.block = make([]byte, blockSize)
-	}
 	if isSparse(e.Header) {
-		err = writeSparse(fd, content, e.Size, a.block)
+		err = a.writeSparse(fd, content, e.Size)
 	} else {
-		err = writeStream(fd, content, e.Size, a.block)
+		err = a.writeStream(fd, content, e.Size)
 	}
 	if err != nil {
 		_ = unix.Close(fd) // the first error counts
@@ -101,20 +109,32 @@ func (a *applier) writeLarge(dir *folder, e *entry, f file, content io.Reader) e
 	return a.finishFile(fd, dir, &f)
 }
 
-// createFile makes a new, empty file. What has its name, but for a directory, is
-// removed; it is never opened, so a link or a hard link to elsewhere stays untouched
-// (CVE-2021-32760).
-func createFile(dir int, name string, mode uint32) (int, error) {
+// createFile makes a new, empty file.
+func createFile(dir int, name string, mode uint32) (fd int, err error) {
+	err = replace(dir, name, func() error {
+		fd, err = linux.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, mode)
+		return err
+	})
+	return fd, err
+}
+
+// replace makes name with create, which answers EEXIST while something has the name.
+// That, but for a directory, is removed; it is never opened, so a link or a hard link
+// to elsewhere stays untouched (CVE-2021-32760).
+func replace(dir int, name string, create func() error) error {
 	for range retries {
-		fd, err := linux.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW, mode)
-		if !errors.Is(err, syscall.EEXIST) {
-			return fd, err
+		if err := create(); !errors.Is(err, syscall.EEXIST) {
+			return err
 		}
 		if err := unix.Unlinkat(dir, name, 0); err != nil && !errors.Is(err, syscall.ENOENT) {
-			return -1, err
+			return err
 		}
 	}
-	return -1, &safepath.Refusal{Object: quote(name), Reason: "another process makes it again and again"}
+	return contested(name)
+}
+
+func contested(name string) error {
+	return &safepath.Refusal{Object: quote(name), Reason: "another process makes it again and again"}
 }
 
 // finishFile sets the metadata of a new file and closes it.
@@ -163,13 +183,13 @@ func writeAll(fd int, b []byte) error {
 }
 
 // writeStream copies size bytes.
-func writeStream(fd int, content io.Reader, size int64, block []byte) error {
+func (a *applier) writeStream(fd int, content io.Reader, size int64) error {
 	for size > 0 {
-		n, err := io.ReadFull(content, block[:min(size, int64(len(block)))])
+		n, err := io.ReadFull(content, a.block[:min(size, blockSize)])
 		if err != nil {
 			return unexpected(err)
 		}
-		if err := writeAll(fd, block[:n]); err != nil {
+		if err := writeAll(fd, a.block[:n]); err != nil {
 			return err
 		}
 		size -= int64(n)
@@ -178,15 +198,19 @@ func writeStream(fd int, content io.Reader, size int64, block []byte) error {
 }
 
 // writeSparse copies size bytes and leaves holes where whole pages are zero: the
-// archive had them as holes, which its reader returns as zeros.
-func writeSparse(fd int, content io.Reader, size int64, block []byte) error {
+// archive had them as holes, which its reader returns as zeros. They may be any
+// number without a byte of the archive, whose reader asks for the context.
+func (a *applier) writeSparse(fd int, content io.Reader, size int64) error {
 	const page = 4096
 	for offset := int64(0); offset < size; {
-		n, err := io.ReadFull(content, block[:min(size-offset, int64(len(block)))])
+		if a.ctx.Err() != nil {
+			return context.Cause(a.ctx)
+		}
+		n, err := io.ReadFull(content, a.block[:min(size-offset, blockSize)])
 		if err != nil {
 			return unexpected(err)
 		}
-		for b := block[:n]; len(b) > 0; {
+		for b := a.block[:n]; len(b) > 0; {
 			part := b[:min(page, len(b))]
 			if !isZero(part) {
 				if _, err := unix.Seek(fd, offset, unix.SEEK_SET); err != nil {

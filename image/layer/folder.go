@@ -152,7 +152,7 @@ func (a *applier) makeImplied(at int, path, name string) (int, error) {
 	} else if err != nil {
 		return -1, err
 	}
-	fd, err := linux.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	fd, err := openSub(at, name)
 	if err != nil {
 		return -1, err
 	}

@@ -18,12 +18,19 @@ import (
 // merged directories decides, and an archive that does not name a directory does not
 // mean to change it. A directory that those below do not have stays as it is.
 func Inherit(ctx context.Context, dir *os.File, implied []string, lower []*os.File) error {
-	for _, path := range implied {
+	return forEach(ctx, "inherit the metadata of", implied, func(path string) error {
+		return inherit(int(dir.Fd()), path, lower)
+	})
+}
+
+// forEach does something to every path; what says so in an error.
+func forEach(ctx context.Context, what string, paths []string, do func(path string) error) error {
+	for _, path := range paths {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := inherit(int(dir.Fd()), path, lower); err != nil {
-			return fmt.Errorf("inherit the metadata of %s: %w", quote(path), err)
+		if err := do(path); err != nil {
+			return fmt.Errorf("%s %s: %w", what, quote(path), err)
 		}
 	}
 	return nil

@@ -48,7 +48,7 @@ func (a *applier) makeLink(e *entry) error {
 		return err
 	}
 	if err := a.queue.settle(place{dir.ino, e.base}); err != nil {
-		return errQueue
+		return err
 	}
 	err = a.linkOwn(target, dir.fd, e.base)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) {
@@ -63,7 +63,7 @@ func (a *applier) settleTarget(target string) error {
 	_, base := split(target)
 	if a.queue.holds(base) {
 		if err := a.queue.drain(); err != nil {
-			return errQueue
+			return err
 		}
 	}
 	return nil
@@ -92,20 +92,15 @@ func (a *applier) linkOwn(target string, dir int, name string) error {
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		return &safepath.Refusal{Object: quote(target), Reason: "a hard link goes to it, and it is a directory"}
 	}
-	for range retries {
+	return replace(dir, name, func() error {
 		err := unix.Linkat(from.fd, base, dir, name, 0)
-		if !errors.Is(err, syscall.EEXIST) {
-			return err
-		}
 		var old unix.Stat_t
-		if err := unix.Fstatat(dir, name, &old, unix.AT_SYMLINK_NOFOLLOW); err == nil && old.Ino == st.Ino && old.Dev == st.Dev {
+		if errors.Is(err, syscall.EEXIST) && unix.Fstatat(dir, name, &old, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+			old.Ino == st.Ino && old.Dev == st.Dev {
 			return nil
 		}
-		if err := unix.Unlinkat(dir, name, 0); err != nil && !errors.Is(err, syscall.ENOENT) {
-			return err
-		}
-	}
-	return &safepath.Refusal{Object: quote(name), Reason: "another process makes it again and again"}
+		return err
+	})
 }
 
 // makeSpecial makes what has no content with create, and sets its metadata by a file
@@ -116,17 +111,9 @@ func (a *applier) makeSpecial(e *entry, dir *folder, kind uint32, create func() 
 		return err
 	}
 	if err := a.queue.settle(place{dir.ino, e.base}); err != nil {
-		return errQueue
+		return err
 	}
-	for range retries {
-		if err = create(); !errors.Is(err, syscall.EEXIST) {
-			break
-		}
-		if err := unix.Unlinkat(dir.fd, e.base, 0); err != nil && !errors.Is(err, syscall.ENOENT) {
-			return err
-		}
-	}
-	if err != nil {
+	if err := replace(dir.fd, e.base, create); err != nil {
 		return err
 	}
 	fd, err := linux.Openat(dir.fd, e.base, linux.O_PATH|unix.O_NOFOLLOW, 0)

@@ -37,7 +37,7 @@ func lookupIn(root int, path string) (fd int, more bool, err error) {
 		if !deeper {
 			return lookupLast(at, name, more)
 		}
-		next, err := linux.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		next, err := openSub(at, name)
 		if errors.Is(err, syscall.ENOENT) {
 			return -1, more, err
 		}
@@ -66,9 +66,13 @@ func lookupLast(dir int, name string, more bool) (int, bool, error) {
 	return fd, false, nil
 }
 
+// opaqueMarks are the attributes that make a directory opaque, in Overlay's format
+// and in OverlayUser's.
+var opaqueMarks = [...]string{Overlay: "trusted.overlay.opaque", OverlayUser: "user.overlay.opaque"}
+
 // isOpaque tells whether a directory of overlay's format hides those below.
 func isOpaque(fd int) bool {
-	for _, name := range []string{"trusted.overlay.opaque", "user.overlay.opaque"} {
+	for _, name := range opaqueMarks {
 		var value [1]byte
 		if n, err := unix.Fgetxattr(fd, name, value[:]); err == nil && n == 1 && value[0] == 'y' {
 			return true
@@ -135,8 +139,8 @@ func (a *applier) copyUp(from int, dir *folder, name string) error {
 	default:
 		return errors.New("only files and symlinks are copied")
 	}
-	if a.result.Bytes += st.Size; a.result.Bytes > a.limits.Bytes {
-		return &LimitError{"bytes of files", a.limits.Bytes}
+	if err := a.count(st.Size); err != nil {
+		return err
 	}
 	src, err := safepath.Reopen(from, unix.O_RDONLY)
 	if err != nil {
@@ -152,10 +156,7 @@ func (a *applier) copyUp(from int, dir *folder, name string) error {
 	if err != nil {
 		return err
 	}
-	if a.block == nil {
-		a.block = make([]byte, blockSize)
-	}
-	if err := writeStream(fd, in, st.Size, a.block); err != nil {
+	if err := a.writeStream(fd, in, st.Size); err != nil {
 		_ = unix.Close(fd) // the first error counts
 		return err
 	}

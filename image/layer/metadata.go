@@ -20,6 +20,11 @@ import (
 // times are what an entry gives its file.
 type times struct{ access, modify syscall.Timespec }
 
+// both is what utimensat(2) takes.
+func (t times) both() []unix.Timespec {
+	return []unix.Timespec{unix.Timespec(t.access), unix.Timespec(t.modify)}
+}
+
 // entryTimes: an archive without access times, as layers are, gives the time of
 // modification for both, so that the result does not depend on the day.
 func entryTimes(h *tar.Header) times {
@@ -131,21 +136,17 @@ func dropXattrs(fd int, keep []xattr, userNS bool) error {
 // hasDefaultACL tells that files in the directory will not get the modes they are
 // made with.
 func hasDefaultACL(list []xattr) bool {
-	for _, x := range list {
-		if x.name == "system.posix_acl_default" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(x xattr) bool { return x.name == "system.posix_acl_default" })
 }
 
 // setOpaque marks a directory of overlay's format as hiding those below it.
 func (a *applier) setOpaque(fd int) error {
-	name := "trusted.overlay.opaque"
-	if a.opts.Format == OverlayUser {
-		name = "user.overlay.opaque"
+	name := opaqueMarks[a.opts.Format]
+	err := linux.Fsetxattr(fd, name, []byte("y"))
+	if errors.Is(err, syscall.ENOTSUP) && a.opts.Format == OverlayUser {
+		return fmt.Errorf("set %s: the file system has no attributes of users (tmpfs: since Linux 6.6): %w", name, err)
 	}
-	if err := linux.Fsetxattr(fd, name, []byte("y")); err != nil {
+	if err != nil {
 		return fmt.Errorf("set %s: %w", name, err)
 	}
 	return nil

@@ -3,7 +3,6 @@ package layer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -18,20 +17,14 @@ import (
 // and passes a directory that only one layer has on as it is: there they would be
 // listed as files that cannot be found.
 func DropNeedless(ctx context.Context, dir *os.File, whiteouts []string, lower []*os.File) error {
-	for _, path := range whiteouts {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := dropNeedless(int(dir.Fd()), path, lower); err != nil {
-			return fmt.Errorf("remove needless whiteouts in %s: %w", quote(path), err)
-		}
-	}
-	return nil
+	return forEach(ctx, "remove needless whiteouts in", whiteouts, func(path string) error {
+		return dropNeedless(int(dir.Fd()), path, lower)
+	})
 }
 
 func dropNeedless(root int, path string, lower []*os.File) error {
 	at, opaque, err := ownDir(root, path)
-	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+	if errors.Is(err, syscall.ENOENT) || notDir(err) {
 		return nil // another entry took its place, or a link led there: that is not judged
 	}
 	if err != nil {
@@ -54,7 +47,7 @@ func ownDir(root int, path string) (fd int, opaque bool, err error) {
 	for path != "." && err == nil {
 		name, rest, deeper := strings.Cut(path, "/")
 		var next int
-		next, err = linux.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		next, err = openSub(at, name)
 		_ = unix.Close(at) // opened for reading
 		if err != nil {
 			break

@@ -54,12 +54,11 @@ func (a *applier) skip(path string) {
 
 // setTimesAt sets the times of what an O_PATH fd names.
 func setTimesAt(fd int, t times) error {
-	ts := []unix.Timespec{unix.Timespec(t.access), unix.Timespec(t.modify)}
-	err := unix.UtimesNanoAt(fd, "", ts, unix.AT_EMPTY_PATH)
+	err := unix.UtimesNanoAt(fd, "", t.both(), unix.AT_EMPTY_PATH)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOENT) {
 		// Before v5.8 utimensat(2) knows no empty path. The link of procfs leads to
 		// the object itself, also when that is a symlink.
-		err = unix.UtimesNanoAt(unix.AT_FDCWD, procFD(fd), ts, 0)
+		err = unix.UtimesNanoAt(unix.AT_FDCWD, procFD(fd), t.both(), 0)
 	}
 	if err != nil {
 		return fmt.Errorf("set times: %w", err)

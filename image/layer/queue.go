@@ -1,6 +1,9 @@
 package layer
 
-import "sync"
+import (
+	"errors"
+	"sync"
+)
 
 const (
 	// smallFile is what is read ahead and written by another goroutine, in bytes.
@@ -17,9 +20,13 @@ type place struct {
 	name string
 }
 
+// errQueue is never seen outside: the writers' own error replaces it.
+var errQueue = errors.New("a writer has failed")
+
 // queue writes small files beside the goroutine that reads the archive: making a
-// file costs more than unpacking it. Everything else waits with drain for what it
-// depends on, so the result is the one of a strict sequence.
+// file costs more than unpacking it. Everything else waits with settle or drain for
+// what it depends on, so the result is the one of a strict sequence. Both, and put,
+// answer errQueue when a writer has failed.
 type queue struct {
 	jobs chan job
 	done sync.WaitGroup
@@ -68,10 +75,11 @@ func (q *queue) failed() bool {
 
 func (q *queue) finish(j job, err error) {
 	j.dir.drop()
+	room := cap(*j.data)
 	giveBuffer(j.data)
 	q.mu.Lock()
 	delete(q.flying, j.at)
-	q.bytes -= cap(*j.data)
+	q.bytes -= room
 	if q.err == nil {
 		q.err = err
 	}
@@ -81,14 +89,19 @@ func (q *queue) finish(j job, err error) {
 	q.mu.Unlock()
 }
 
-// wait waits, with mu held, until what holds or a writer has failed.
+// wait waits, with mu held, until what holds. That comes about after a failure too:
+// writers that have nothing more to do finish their jobs all the same, and what is
+// removed next must not be written to.
 func (q *queue) wait(what func() bool) error {
-	q.until = func() bool { return q.err != nil || what() }
-	for !q.until() {
+	q.until = what
+	for !what() {
 		q.idle.Wait()
 	}
 	q.until = nil
-	return q.err
+	if q.err != nil {
+		return errQueue
+	}
+	return nil
 }
 
 func (q *queue) isFlying(at place) bool {
@@ -100,14 +113,11 @@ func (q *queue) isFlying(at place) bool {
 // its way.
 func (q *queue) put(j job) error {
 	q.mu.Lock()
-	err := q.err
 	if q.bytes > queueBytes {
 		// Half of it, so that the reader has something to do when it wakes.
-		err = q.wait(func() bool { return q.bytes <= queueBytes/2 })
+		_ = q.wait(func() bool { return q.bytes <= queueBytes/2 }) // the next one tells
 	}
-	if q.isFlying(j.at) {
-		err = q.wait(func() bool { return !q.isFlying(j.at) })
-	}
+	err := q.wait(func() bool { return !q.isFlying(j.at) })
 	if err == nil {
 		q.bytes += cap(*j.data)
 		q.flying[j.at] = struct{}{}
@@ -144,16 +154,11 @@ func (q *queue) holds(name string) bool {
 func (q *queue) drain() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	// All of it, also after a failure: what is removed next must not be written to.
-	q.until = func() bool { return len(q.flying) == 0 }
-	for !q.until() {
-		q.idle.Wait()
-	}
-	q.until = nil
-	return q.err
+	return q.wait(func() bool { return len(q.flying) == 0 })
 }
 
-// close ends the writers; what is queued is written first, unless one has failed.
+// close ends the writers; what is queued is written first, unless one has failed,
+// whose error it returns.
 func (q *queue) close() error {
 	close(q.jobs)
 	q.done.Wait()

@@ -3,16 +3,12 @@ package layer
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 
-	"berth/internal/linux"
 	"berth/internal/safepath"
 	"golang.org/x/sys/unix"
 )
-
-func sortNames(names []string) { slices.Sort(names) }
 
 // isWhiteout tells overlay's mark of a deleted name. In a Flat tree it is a device
 // like others.
@@ -27,13 +23,12 @@ func isWhiteout(st *unix.Stat_t) bool {
 // whiteout does what an entry with a reserved name asks for. It concerns the layers
 // below alone: what this layer has under the name stays (layer.md, "Whiteouts").
 func (a *applier) whiteout(e *entry) error {
-	if underMeta(e.dir) {
+	switch {
+	case underMeta(e.dir):
 		return nil
-	}
-	if e.base == whiteoutOpaque {
+	case e.base == whiteoutOpaque:
 		return a.opaque(e.dir)
-	}
-	if strings.HasPrefix(e.base, whiteoutMeta) {
+	case strings.HasPrefix(e.base, whiteoutMeta):
 		return nil
 	}
 	name := e.base[len(whiteoutPrefix):]
@@ -48,24 +43,31 @@ func (a *applier) whiteout(e *entry) error {
 		return err
 	}
 	if err := a.queue.settle(place{dir.ino, name}); err != nil {
-		return errQueue
+		return err
 	}
 	err = unix.Mknodat(dir.fd, name, unix.S_IFCHR, 0)
-	if !errors.Is(err, syscall.EEXIST) {
-		if err != nil {
-			return fmt.Errorf("make whiteout: %w", err)
-		}
-		in := e.dir
-		if in == "" {
-			in = "."
-		}
-		a.marked[in] = struct{}{}
-		return nil
+	if errors.Is(err, syscall.EEXIST) {
+		return a.hideBelow(dir.fd, name, join(e.dir, name))
 	}
-	// This layer's own file hides the one below anyway; its own directory would be
-	// merged with the one below.
-	fd, err := linux.Openat(dir.fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+	if err == nil {
+		err = unix.UtimesNanoAt(dir.fd, name, a.current.both(), unix.AT_SYMLINK_NOFOLLOW)
+	}
+	if err != nil {
+		return fmt.Errorf("make whiteout: %w", err)
+	}
+	in := e.dir
+	if in == "" {
+		in = "."
+	}
+	a.marked[in] = struct{}{}
+	return nil
+}
+
+// hideBelow hides what the layers below have under the name of something of this
+// layer. A file does so anyway; a directory would be merged with theirs.
+func (a *applier) hideBelow(dir int, name, path string) error {
+	fd, err := openSub(dir, name)
+	if notDir(err) {
 		return nil
 	}
 	if err != nil {
@@ -73,7 +75,7 @@ func (a *applier) whiteout(e *entry) error {
 	}
 	err = a.setOpaque(fd)
 	_ = unix.Close(fd) // opened for reading
-	delete(a.implied, join(e.dir, name))
+	delete(a.implied, path)
 	return err
 }
 
@@ -114,7 +116,7 @@ func (a *applier) hideRoot() error {
 		for _, name := range names {
 			err := unix.Mknodat(a.root, name, unix.S_IFCHR, 0)
 			if errors.Is(err, syscall.EEXIST) {
-				err = a.hideBelow(name)
+				err = a.hideBelow(a.root, name, name)
 			}
 			if err != nil {
 				return fmt.Errorf("make whiteout of %s: %w", quote(name), err)
@@ -124,25 +126,10 @@ func (a *applier) hideRoot() error {
 	return nil
 }
 
-// hideBelow makes the layer's own directory name in the root opaque.
-func (a *applier) hideBelow(name string) error {
-	fd, err := linux.Openat(a.root, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	err = a.setOpaque(fd)
-	_ = unix.Close(fd) // opened for reading
-	delete(a.implied, name)
-	return err
-}
-
 // removeLower removes from a Flat tree what the layers before have made.
 func (a *applier) removeLower(dir, name string) error {
 	if err := a.queue.drain(); err != nil {
-		return errQueue
+		return err
 	}
 	path := join(dir, name)
 	if _, own := a.mine[path]; own {
@@ -165,7 +152,7 @@ func (a *applier) removeLower(dir, name string) error {
 // made in it.
 func (a *applier) emptyLower(path string) error {
 	if err := a.queue.drain(); err != nil {
-		return errQueue
+		return err
 	}
 	if _, done := a.emptied[path]; done {
 		return nil
@@ -196,8 +183,8 @@ func (a *applier) emptyTree(fd int, path string) error {
 			}
 			continue
 		}
-		sub, err := linux.Openat(fd, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-		if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
+		sub, err := openSub(fd, name)
+		if notDir(err) {
 			continue
 		}
 		if err != nil {
