@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -34,6 +35,9 @@ func Mount(o Options) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	fd := -1
 	err = apart(func() (err error) {
 		fd, err = mount(&o, point)
@@ -59,6 +63,31 @@ func mount(o *Options, point string) (int, error) {
 		return -1, errors.Join(&os.PathError{Op: "unmount", Path: point, Err: e}, unix.Close(fd))
 	}
 	return fd, err
+}
+
+// userXattr is the option with which overlayfs keeps its marks in attributes of users,
+// as it has to in a user namespace (since v5.11).
+const userXattr = "userxattr"
+
+// check refuses an upper directory that cannot be marked. The kernel does not: it gives
+// EIO to the mkdir(2) that wants to hide what is below.
+func (o *Options) check() error {
+	if o.Upper == nil || !slices.Contains(o.Settings, userXattr) {
+		return nil
+	}
+	const name = "user.overlay.berth"
+	fd := int(o.Upper.Fd())
+	err := unix.Fsetxattr(fd, name, []byte("y"), 0)
+	if errors.Is(err, syscall.ENOTSUP) {
+		return fmt.Errorf("overlay in %s: the file system has no attributes of users (tmpfs: since Linux 6.6): %w", o.Upper.Name(), err)
+	}
+	if err == nil {
+		err = unix.Fremovexattr(fd, name)
+	}
+	if err != nil {
+		return fmt.Errorf("attribute %s of %s: %w", name, o.Upper.Name(), err)
+	}
+	return nil
 }
 
 func (o *Options) flags() uintptr {
@@ -87,7 +116,7 @@ func explain(o *Options, err error) error {
 		return fmt.Errorf("the kernel stacks %d at most: %w", linux.MaxOverlay, err)
 	case errors.Is(err, syscall.ENODEV):
 		return fmt.Errorf("the kernel has no file system type \"overlay\": %w", err)
-	case errors.Is(err, syscall.EPERM):
+	case errors.Is(err, syscall.EPERM) && slices.Contains(o.Settings, userXattr):
 		return fmt.Errorf("users can mount overlays since Linux 5.11: %w", err)
 	}
 	return err

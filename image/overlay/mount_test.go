@@ -159,6 +159,19 @@ func TestUpper(t *testing.T) {
 	}
 }
 
+func TestNoAttributes(t *testing.T) {
+	dir := t.TempDir()
+	must(t, unix.Mount("ramfs", dir, "ramfs", 0, "")) // which has none
+	defer func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) }()
+	upper, err := os.Open(dir)
+	must(t, err)
+	defer upper.Close()
+	_, err = Mount(Options{Layers: []*os.File{layer(t, "low")}, Upper: upper, Work: upper, Settings: []string{"userxattr"}, Point: t.TempDir()})
+	if !errors.Is(err, syscall.ENOTSUP) || !strings.Contains(err.Error(), "no attributes of users") {
+		t.Error(err)
+	}
+}
+
 func TestMostLayers(t *testing.T) {
 	var layers []*os.File
 	for i := range linux.MaxOverlay {
@@ -180,7 +193,7 @@ func TestMostLayers(t *testing.T) {
 
 // Many at once do not disturb each other, nor where the process is; also when they
 // come from the first thread.
-func TestSideBySide(t *testing.T) {
+func TestMountsSideBySide(t *testing.T) {
 	before := place(t)
 	layers := []*os.File{layer(t, "0", "f"), layer(t, "1")}
 	points := make([]string, 40)
