@@ -4,32 +4,10 @@ import (
 	"fmt"
 
 	"berth/cgroups/cgfile"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
-
-func askedBlkio(r *specs.LinuxResources) string {
-	b := r.BlockIO
-	switch {
-	case b == nil:
-		return ""
-	case value(b.Weight) != 0:
-		return "linux.resources.blockIO.weight"
-	case value(b.LeafWeight) != 0:
-		return "linux.resources.blockIO.leafWeight"
-	case len(b.WeightDevice) > 0:
-		return "linux.resources.blockIO.weightDevice"
-	case len(b.ThrottleReadBpsDevice) > 0:
-		return "linux.resources.blockIO.throttleReadBpsDevice"
-	case len(b.ThrottleWriteBpsDevice) > 0:
-		return "linux.resources.blockIO.throttleWriteBpsDevice"
-	case len(b.ThrottleReadIOPSDevice) > 0:
-		return "linux.resources.blockIO.throttleReadIOPSDevice"
-	case len(b.ThrottleWriteIOPSDevice) > 0:
-		return "linux.resources.blockIO.throttleWriteIOPSDevice"
-	}
-	return ""
-}
 
 func setBlkio(d *cgfile.Dir, r *specs.LinuxResources) error {
 	b := r.BlockIO
@@ -58,24 +36,24 @@ func setBlkio(d *cgfile.Dir, r *specs.LinuxResources) error {
 }
 
 func setWeights(d *cgfile.Dir, b *specs.LinuxBlockIO) error {
-	if v := value(b.Weight); v != 0 {
+	if v := limits.Value(b.Weight); v != 0 {
 		if err := weight(d, "weight", "blkio.weight", "blkio.bfq.weight", fmt.Sprint(v)); err != nil {
 			return err
 		}
 	}
-	if v := value(b.LeafWeight); v != 0 {
+	if v := limits.Value(b.LeafWeight); v != 0 {
 		if err := weight(d, "leafWeight", "blkio.leaf_weight", "", fmt.Sprint(v)); err != nil {
 			return err
 		}
 	}
 	for _, dev := range b.WeightDevice {
 		at := fmt.Sprintf("%d:%d ", dev.Major, dev.Minor)
-		if v := value(dev.Weight); v != 0 {
+		if v := limits.Value(dev.Weight); v != 0 {
 			if err := weight(d, "weightDevice", "blkio.weight_device", "blkio.bfq.weight_device", at+fmt.Sprint(v)); err != nil {
 				return err
 			}
 		}
-		if v := value(dev.LeafWeight); v != 0 {
+		if v := limits.Value(dev.LeafWeight); v != 0 {
 			if err := weight(d, "weightDevice", "blkio.leaf_weight_device", "", at+fmt.Sprint(v)); err != nil {
 				return err
 			}

@@ -5,51 +5,47 @@ import (
 	"slices"
 
 	"berth/cgroups/cgfile"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// controller is what one v1 controller takes from the resources.
-type controller struct {
+// controllers are those with limits, in the order they are written: each takes from
+// the resources what is its own, which may be nothing. The others (cpuacct, freezer,
+// perf_event, misc, named hierarchies) only get a directory, and devices, which come
+// first of all, are written by setDevices.
+var controllers = [...]struct {
 	name string
-	// asked names the field of config.json that needs the controller; "": none.
-	asked func(*specs.LinuxResources) string
-	// set writes what the resources say, which may be nothing.
-	set func(*cgfile.Dir, *specs.LinuxResources) error
+	set  func(*cgfile.Dir, *specs.LinuxResources) error
+}{
+	{"memory", setMemory},
+	{"cpu", setCPU},
+	{"cpuset", limits.Cpuset},
+	{"pids", limits.Pids},
+	{"blkio", setBlkio},
+	{"hugetlb", setHugetlb},
+	{"net_cls", setNetCls},
+	{"net_prio", setNetPrio},
+	{"rdma", limits.Rdma},
 }
 
-// controllers are those with limits, in the order they are written. The others
-// (cpuacct, freezer, perf_event, misc, named hierarchies) only get a directory, and
-// devices, which come first of all, are written by setDevices.
-var controllers = [...]controller{
-	{"memory", askedMemory, setMemory},
-	{"cpu", askedCPU, setCPU},
-	{"cpuset", askedCpuset, setCpuset},
-	{"pids", askedPids, setPids},
-	{"blkio", askedBlkio, setBlkio},
-	{"hugetlb", askedHugetlb, setHugetlb},
-	{"net_cls", askedNetCls, setNetCls},
-	{"net_prio", askedNetPrio, setNetPrio},
-	{"rdma", askedRdma, setRdma},
+func setHugetlb(d *cgfile.Dir, r *specs.LinuxResources) error {
+	return limits.Hugetlb(d, r, "limit_in_bytes")
 }
 
 func (g *group) has(name string) bool { return slices.Contains(g.controllers, name) }
 
 // check refuses what no mounted controller can apply.
 func (m *Manager) check(r *specs.LinuxResources) error {
-	if r == nil {
-		return nil
-	}
-	for k := range r.Unified {
-		return fmt.Errorf("linux.resources.unified[%q] cannot be applied: the host has cgroup v1", k)
-	}
-	if len(r.Devices) > 0 && m.find("devices") == nil && !m.cfg.Rootless {
+	if r != nil && len(r.Devices) > 0 && m.find("devices") == nil && !m.cfg.Rootless {
 		return absent("devices", "linux.resources.devices")
 	}
-	for i := range controllers {
-		c := &controllers[i]
-		if field := c.asked(r); field != "" && m.find(c.name) == nil {
-			return absent(c.name, field)
+	for _, f := range limits.Asked(r) {
+		switch {
+		case f.V1 == "":
+			return fmt.Errorf("%s cannot be applied: the host has cgroup v1", f)
+		case m.find(f.V1) == nil:
+			return absent(f.V1, f.String())
 		}
 	}
 	return nil
@@ -59,19 +55,9 @@ func absent(name, field string) error {
 	return fmt.Errorf("cgroup controller %q is not mounted: %s cannot be applied", name, field)
 }
 
-// askedOf names a field that needs one of the group's controllers; "": none.
-func (m *Manager) askedOf(g *group, r *specs.LinuxResources) string {
-	if r == nil {
-		return ""
-	}
-	for i := range controllers {
-		if g.has(controllers[i].name) {
-			if field := controllers[i].asked(r); field != "" {
-				return field
-			}
-		}
-	}
-	return ""
+// asked says that a field needs one of the group's controllers.
+func (g *group) asked(r *specs.LinuxResources) bool {
+	return slices.ContainsFunc(limits.Asked(r), func(f limits.Field) bool { return g.has(f.V1) })
 }
 
 // Set writes the limits; see cgroups.Manager. To a new cgroup device rules come
@@ -126,13 +112,4 @@ func (m *Manager) setLimits(r *specs.LinuxResources, j *cgfile.Journal) error {
 		}
 	}
 	return nil
-}
-
-// value is what p points to; the zero value stands for absent, as engines send
-// updates with every field.
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
 }

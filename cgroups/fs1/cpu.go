@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"berth/cgroups/cgfile"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -16,35 +17,12 @@ const (
 	maxShares = 1 << 18
 )
 
-func askedCPU(r *specs.LinuxResources) string {
-	c := r.CPU
-	switch {
-	case c == nil:
-		return ""
-	case value(c.Shares) != 0:
-		return "linux.resources.cpu.shares"
-	case value(c.Quota) != 0:
-		return "linux.resources.cpu.quota"
-	case value(c.Period) != 0:
-		return "linux.resources.cpu.period"
-	case c.Burst != nil:
-		return "linux.resources.cpu.burst"
-	case value(c.RealtimeRuntime) != 0:
-		return "linux.resources.cpu.realtimeRuntime"
-	case value(c.RealtimePeriod) != 0:
-		return "linux.resources.cpu.realtimePeriod"
-	case c.Idle != nil:
-		return "linux.resources.cpu.idle"
-	}
-	return ""
-}
-
 func setCPU(d *cgfile.Dir, r *specs.LinuxResources) error {
 	c := r.CPU
 	if c == nil {
 		return nil
 	}
-	if err := setShares(d, c); err != nil {
+	if err := limits.Idle(d, c.Idle, func() error { return setShares(d, c) }); err != nil {
 		return err
 	}
 	if err := setRealtime(d, c); err != nil {
@@ -53,40 +31,28 @@ func setCPU(d *cgfile.Dir, r *specs.LinuxResources) error {
 	return setBandwidth(d, c)
 }
 
-// setShares writes shares and idle. An idle cgroup refuses shares, so idle is
-// cleared before and set after them.
 func setShares(d *cgfile.Dir, c *specs.LinuxCPU) error {
-	if c.Idle != nil && *c.Idle == 0 {
-		if err := d.WriteInt("cpu.idle", 0); err != nil {
-			return err
-		}
+	v := limits.Value(c.Shares)
+	switch {
+	case v == 0:
+		return nil
+	case v < minShares:
+		return fmt.Errorf("linux.resources.cpu.shares: the minimum allowed cpu-shares is %d, not %d", minShares, v)
+	case v > maxShares:
+		return fmt.Errorf("linux.resources.cpu.shares: the maximum allowed cpu-shares is %d, not %d", maxShares, v)
 	}
-	if v := value(c.Shares); v != 0 {
-		if v < minShares {
-			return fmt.Errorf("linux.resources.cpu.shares: the minimum allowed cpu-shares is %d, not %d", minShares, v)
-		}
-		if v > maxShares {
-			return fmt.Errorf("linux.resources.cpu.shares: the maximum allowed cpu-shares is %d, not %d", maxShares, v)
-		}
-		if err := d.WriteUint("cpu.shares", v); err != nil {
-			return err
-		}
-	}
-	if c.Idle != nil && *c.Idle != 0 {
-		return d.WriteInt("cpu.idle", *c.Idle)
-	}
-	return nil
+	return d.WriteUint("cpu.shares", v)
 }
 
 // setRealtime writes period and runtime. The parent must have bandwidth to give:
 // without it the kernel says invalid argument.
 func setRealtime(d *cgfile.Dir, c *specs.LinuxCPU) error {
-	if v := value(c.RealtimePeriod); v != 0 {
+	if v := limits.Value(c.RealtimePeriod); v != 0 {
 		if err := d.WriteUint("cpu.rt_period_us", v); err != nil {
 			return realtimeHint(err)
 		}
 	}
-	if v := value(c.RealtimeRuntime); v != 0 {
+	if v := limits.Value(c.RealtimeRuntime); v != 0 {
 		return realtimeHint(d.WriteInt("cpu.rt_runtime_us", v))
 	}
 	return nil
@@ -107,7 +73,7 @@ func realtimeHint(err error) error {
 // first is tried again after the rest.
 func setBandwidth(d *cgfile.Dir, c *specs.LinuxCPU) error {
 	period := func() error {
-		if v := value(c.Period); v != 0 {
+		if v := limits.Value(c.Period); v != 0 {
 			return d.WriteUint("cpu.cfs_period_us", v)
 		}
 		return nil
@@ -120,11 +86,11 @@ func setBandwidth(d *cgfile.Dir, c *specs.LinuxCPU) error {
 	}
 	perr, berr := period(), burst()
 	for _, err := range []error{perr, berr} {
-		if err != nil && (!errors.Is(err, unix.EINVAL) || value(c.Quota) == 0) {
+		if err != nil && (!errors.Is(err, unix.EINVAL) || limits.Value(c.Quota) == 0) {
 			return err
 		}
 	}
-	if v := value(c.Quota); v != 0 {
+	if v := limits.Value(c.Quota); v != 0 {
 		if err := d.WriteInt("cpu.cfs_quota_us", v); err != nil {
 			return err
 		}

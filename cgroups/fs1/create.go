@@ -23,7 +23,7 @@ func (m *Manager) Create() (err error) {
 				// The first error is the one to report; a busy parent is in use by others.
 				_ = undo[i].root.Rmdir(undo[i].rel)
 			}
-			m.closeDirs()
+			m.Close()
 		}
 		for _, r := range roots {
 			r.Close()
@@ -51,7 +51,7 @@ func (m *Manager) Create() (err error) {
 
 // dispensable says that the container can do without the group: nothing is asked of it.
 func (m *Manager) dispensable(g *group) bool {
-	return g.has(cgroups.Unified) || m.cfg.Rootless && m.askedOf(g, m.cfg.Resources) == ""
+	return g.has(cgroups.Unified) || m.cfg.Rootless && !g.asked(m.cfg.Resources)
 }
 
 // create makes one directory and its parents, and leaves it open.

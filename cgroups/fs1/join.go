@@ -22,7 +22,7 @@ func (m *Manager) OpenJoin(sub map[string]string) (_ *cgroups.Join, err error) {
 		}
 	}
 	j := &cgroups.Join{Dir: -1, Tasks: make([]int, 0, len(m.groups))}
-	defer m.closeDirs()
+	defer m.Close()
 	defer func() {
 		if err != nil {
 			closeJoin(j)

@@ -69,7 +69,7 @@ func (m *Manager) OOMKills() (uint64, error) {
 
 // Destroy removes the directories; see cgroups.Manager.
 func (m *Manager) Destroy() error {
-	m.closeDirs()
+	m.Close()
 	paths := make([]string, len(m.groups))
 	for i, g := range m.groups {
 		paths[i] = g.path

@@ -157,8 +157,9 @@ func (g *group) open() (*cgfile.Dir, error) {
 	return g.dir, nil
 }
 
-// closeDirs gives back the fds that Create left open for Set and OpenJoin.
-func (m *Manager) closeDirs() {
+// Close gives back the file descriptors the Manager keeps between its calls. It
+// stays usable: what it needs is opened again.
+func (m *Manager) Close() {
 	for _, g := range m.groups {
 		g.dir.Close()
 		g.dir = nil

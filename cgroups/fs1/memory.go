@@ -3,9 +3,9 @@ package fs1
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"berth/cgroups/cgfile"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -16,35 +16,6 @@ const (
 	memSwap  = "memory.memsw.limit_in_bytes"
 	memUsage = "memory.usage_in_bytes"
 )
-
-func askedMemory(r *specs.LinuxResources) string {
-	m := r.Memory
-	switch {
-	case m == nil:
-		return ""
-	case value(m.Limit) != 0:
-		return "linux.resources.memory.limit"
-	case value(m.Swap) != 0:
-		return "linux.resources.memory.swap"
-	case value(m.Reservation) != 0:
-		return "linux.resources.memory.reservation"
-	case value(m.KernelTCP) != 0:
-		return "linux.resources.memory.kernelTCP"
-	case wantsSwappiness(m):
-		return "linux.resources.memory.swappiness"
-	case value(m.UseHierarchy):
-		return "linux.resources.memory.useHierarchy"
-	case value(m.DisableOOMKiller):
-		return "linux.resources.memory.disableOOMKiller"
-	}
-	return ""
-}
-
-// wantsSwappiness: engines write -1, which an unsigned field holds as 2^64-1, for
-// "unchanged".
-func wantsSwappiness(m *specs.LinuxMemory) bool {
-	return m.Swappiness != nil && *m.Swappiness != math.MaxUint64
-}
 
 func setMemory(d *cgfile.Dir, r *specs.LinuxResources) error {
 	m := r.Memory
@@ -57,17 +28,17 @@ func setMemory(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if err := setLimits(d, m); err != nil {
 		return err
 	}
-	if v := value(m.Reservation); v != 0 {
+	if v := limits.Value(m.Reservation); v != 0 {
 		if err := d.WriteInt("memory.soft_limit_in_bytes", v); err != nil {
 			return err
 		}
 	}
-	if v := value(m.KernelTCP); v != 0 {
+	if v := limits.Value(m.KernelTCP); v != 0 {
 		if err := d.WriteInt("memory.kmem.tcp.limit_in_bytes", v); err != nil {
 			return err
 		}
 	}
-	if wantsSwappiness(m) {
+	if limits.WantsSwappiness(m) {
 		if *m.Swappiness > 100 {
 			return fmt.Errorf("linux.resources.memory.swappiness: %d is not between 0 and 100", *m.Swappiness)
 		}
@@ -112,15 +83,15 @@ func setOOMControl(d *cgfile.Dir, m *specs.LinuxMemory) error {
 // setLimits writes memory and memory+swap in the order that keeps memory at most
 // memory+swap at every moment, which the kernel demands.
 func setLimits(d *cgfile.Dir, m *specs.LinuxMemory) error {
-	limit, swap := value(m.Limit), value(m.Swap)
+	limit, swap := limits.Value(m.Limit), limits.Value(m.Swap)
 	if limit == 0 && swap == 0 {
 		return nil
 	}
 	if limit > 0 && swap > 0 && swap < limit {
 		return fmt.Errorf("linux.resources.memory.swap: %d is memory plus swap and cannot be less than the limit %d", swap, limit)
 	}
-	if value(m.CheckBeforeUpdate) && limit > 0 {
-		if err := roomFor(d, limit); err != nil {
+	if limits.Value(m.CheckBeforeUpdate) && limit > 0 {
+		if err := limits.Fits(d, memUsage, limit); err != nil {
 			return err
 		}
 	}
@@ -181,16 +152,4 @@ func writeSwap(d *cgfile.Dir, swap int64) error {
 		return fmt.Errorf("linux.resources.memory.swap cannot be applied: %w (swap accounting is off: boot with swapaccount=1)", err)
 	}
 	return err
-}
-
-// roomFor refuses a limit below the present usage.
-func roomFor(d *cgfile.Dir, limit int64) error {
-	usage, err := d.ReadUint(memUsage)
-	if err != nil {
-		return err
-	}
-	if usage > uint64(limit) {
-		return fmt.Errorf("memory limit %d is below what the container uses: %d bytes", limit, usage)
-	}
-	return nil
 }

@@ -4,29 +4,16 @@ import (
 	"strconv"
 
 	"berth/cgroups/cgfile"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-func askedNetCls(r *specs.LinuxResources) string {
-	if r.Network == nil || value(r.Network.ClassID) == 0 {
-		return ""
-	}
-	return "linux.resources.network.classID"
-}
-
 func setNetCls(d *cgfile.Dir, r *specs.LinuxResources) error {
-	if askedNetCls(r) == "" {
+	if r.Network == nil || limits.Value(r.Network.ClassID) == 0 {
 		return nil
 	}
 	return d.WriteUint("net_cls.classid", uint64(*r.Network.ClassID))
-}
-
-func askedNetPrio(r *specs.LinuxResources) string {
-	if r.Network == nil || len(r.Network.Priorities) == 0 {
-		return ""
-	}
-	return "linux.resources.network.priorities"
 }
 
 // setNetPrio names interfaces of the caller's network namespace.

@@ -2,6 +2,7 @@ package fs2
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"berth/cgroups/cgfile"
@@ -19,7 +20,7 @@ func (m *Manager) Create() error {
 	defer root.Close()
 	var made []string
 	if err := m.create(root, &made); err != nil {
-		m.closeDir()
+		m.Close()
 		for i := len(made) - 1; i >= 0; i-- {
 			// The first error is the one to report; a busy parent is in use by others.
 			_ = root.Rmdir(made[i])
@@ -44,7 +45,7 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 	if err != nil {
 		return err
 	}
-	if err := m.delegate(root); err != nil {
+	if err := enableTo(root, m.rel); err != nil {
 		return err
 	}
 	if m.dir, err = root.Sub(m.rel); err != nil {
@@ -55,19 +56,11 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 			return err
 		}
 	}
-	available, err := m.dir.Read("cgroup.controllers")
-	if err != nil {
-		return err
-	}
-	if err := check(m.cfg.Resources, strings.Fields(available), "in "+m.path); err != nil {
+	if err := m.lacks(m.dir, "in "+m.path); err != nil {
 		return err
 	}
 	return m.handOver(m.dir)
 }
-
-// delegate enables every controller there is in each cgroup from the root to the
-// container's parent, so that limits, and later statistics, can be had.
-func (m *Manager) delegate(root *cgfile.Dir) error { return enableTo(root, m.rel) }
 
 // enable turns on what is not on yet. What the kernel refuses stays off, and check
 // says so if it is needed: a cgroup with processes takes none (EBUSY), and single
@@ -84,7 +77,7 @@ func enable(d *cgfile.Dir) error {
 	have := strings.Fields(on)
 	var want []string
 	for name := range strings.FieldsSeq(available) {
-		if !has(have, name) {
+		if !slices.Contains(have, name) {
 			want = append(want, "+"+name)
 		}
 	}

@@ -46,7 +46,8 @@ func Descend(d *cgfile.Dir, rel string, pid int) (*cgfile.Dir, error) {
 	return below, nil
 }
 
-// enableTo enables controllers in root and in all cgroups on the way to rel.
+// enableTo enables every controller there is in root and in all cgroups on the way to
+// rel, so that limits, and later statistics, can be had there.
 func enableTo(root *cgfile.Dir, rel string) error {
 	if err := enable(root); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"berth/cgroups/cgfile"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -13,13 +14,13 @@ func setIO(d *cgfile.Dir, r *specs.LinuxResources) error {
 	if b == nil {
 		return nil
 	}
-	if v := value(b.Weight); v != 0 {
+	if v := limits.Value(b.Weight); v != 0 {
 		if err := setWeight(d, "", v); err != nil {
 			return err
 		}
 	}
 	for _, dev := range b.WeightDevice {
-		if v := value(dev.Weight); v != 0 {
+		if v := limits.Value(dev.Weight); v != 0 {
 			if err := setWeight(d, fmt.Sprintf("%d:%d ", dev.Major, dev.Minor), v); err != nil {
 				return err
 			}

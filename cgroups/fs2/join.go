@@ -22,7 +22,7 @@ func (m *Manager) OpenJoin(sub map[string]string) (*cgroups.Join, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.closeDir()
+		m.Close()
 		return &cgroups.Join{Dir: s.Release()}, nil
 	}
 	m.dir = nil

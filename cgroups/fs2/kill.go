@@ -73,6 +73,6 @@ func (m *Manager) Destroy() error {
 	if m.none {
 		return nil
 	}
-	m.closeDir()
+	m.Close()
 	return cgfile.RemoveUnified(m.path)
 }

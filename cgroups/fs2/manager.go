@@ -2,8 +2,6 @@ package fs2
 
 import (
 	"path"
-	"slices"
-	"strings"
 
 	"berth/cgroups"
 	"berth/cgroups/cgfile"
@@ -40,11 +38,7 @@ func New(cfg cgroups.Config, l *cgroups.Layout) (*Manager, error) {
 	if err := refuse(cfg.Resources); err != nil {
 		return nil, err
 	}
-	available, err := root.Read("cgroup.controllers")
-	if err != nil {
-		return nil, err
-	}
-	return m, check(cfg.Resources, strings.Fields(available), "on this host")
+	return m, m.lacks(root, "on this host")
 }
 
 // Load takes up the cgroup that a state file describes. It touches nothing.
@@ -99,9 +93,9 @@ func (m *Manager) open() (*cgfile.Dir, error) {
 	return m.dir, nil
 }
 
-func (m *Manager) closeDir() {
+// Close gives back the file descriptor the Manager keeps between its calls. It
+// stays usable: what it needs is opened again.
+func (m *Manager) Close() {
 	m.dir.Close()
 	m.dir = nil
 }
-
-func has(list []string, name string) bool { return slices.Contains(list, name) }

@@ -3,6 +3,7 @@ package fs2
 import (
 	"berth/cgroups/cgfile"
 	"berth/cgroups/devices"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -55,7 +56,7 @@ func setLimits(d *cgfile.Dir, r *specs.LinuxResources) error {
 		return nil
 	}
 	for _, set := range []func(*cgfile.Dir, *specs.LinuxResources) error{
-		setMemory, setCPU, setCpuset, setPids, setIO, setHugetlb, setRdma, setUnified,
+		setMemory, setCPU, limits.Cpuset, limits.Pids, setIO, setHugetlb, limits.Rdma, setUnified,
 	} {
 		if err := set(d, r); err != nil {
 			return err

@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"berth/cgroups/fs2"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -28,32 +30,32 @@ func limits2(r *specs.LinuxResources) ([]limit, error) {
 	var list []limit
 	add := func(file, value string) { list = append(list, limit{file, value}) }
 	if m := r.Memory; m != nil {
-		if v := value(m.Limit); v != 0 {
-			add("memory.max", number(v))
+		if v := limits.Value(m.Limit); v != 0 {
+			add("memory.max", limits.Text(v))
 		}
-		if v := value(m.Reservation); v != 0 {
-			add("memory.low", number(v))
+		if v := limits.Value(m.Reservation); v != 0 {
+			add("memory.low", limits.Text(v))
 		}
-		if value(m.Limit) != 0 || value(m.Swap) < 0 {
-			v, set, err := fs2.Swap(value(m.Limit), value(m.Swap))
+		if limits.Value(m.Limit) != 0 || limits.Value(m.Swap) < 0 {
+			v, set, err := fs2.Swap(limits.Value(m.Limit), limits.Value(m.Swap))
 			if err != nil {
 				return nil, err
 			}
 			if set {
-				add("memory.swap.max", number(v))
+				add("memory.swap.max", limits.Text(v))
 			}
-		} else if value(m.Swap) > 0 {
+		} else if limits.Value(m.Swap) > 0 {
 			add("memory.swap.max", "") // depends on the limit there is
 		}
 	}
 	if c := r.CPU; c != nil {
-		if v := value(c.Shares); v != 0 {
+		if v := limits.Value(c.Shares); v != 0 {
 			add("cpu.weight", strconv.FormatUint(fs2.CPUWeight(v), 10))
 		}
 		if c.Idle != nil {
 			add("cpu.idle", strconv.FormatInt(*c.Idle, 10))
 		}
-		if value(c.Quota) != 0 || value(c.Period) != 0 {
+		if limits.Value(c.Quota) != 0 || limits.Value(c.Period) != 0 {
 			add("cpu.max", bandwidth(c))
 		}
 		if c.Cpus != "" {
@@ -64,12 +66,12 @@ func limits2(r *specs.LinuxResources) ([]limit, error) {
 		}
 	}
 	if p := r.Pids; p != nil && p.Limit != nil {
-		add("pids.max", number(*p.Limit))
+		add("pids.max", limits.Text(*p.Limit))
 	}
-	if b := r.BlockIO; b != nil && value(b.Weight) != 0 {
+	if b := r.BlockIO; b != nil && limits.Value(b.Weight) != 0 {
 		add("io.weight", strconv.FormatUint(fs2.IOWeight(*b.Weight), 10))
 	}
-	for _, file := range sorted(r.Unified) {
+	for _, file := range slices.Sorted(maps.Keys(r.Unified)) {
 		add(file, r.Unified[file])
 	}
 	return list, nil
@@ -79,21 +81,13 @@ func limits2(r *specs.LinuxResources) ([]limit, error) {
 // for a new cgroup.
 func bandwidth(c *specs.LinuxCPU) string {
 	quota := "max"
-	if v := value(c.Quota); v > 0 {
+	if v := limits.Value(c.Quota); v > 0 {
 		quota = strconv.FormatInt(v, 10)
 	}
-	if v := value(c.Period); v != 0 {
+	if v := limits.Value(c.Period); v != 0 {
 		quota += " " + strconv.FormatUint(v, 10)
 	}
 	return quota
-}
-
-// number is a limit as the kernel's files have it.
-func number(v int64) string {
-	if v < 0 {
-		return "max"
-	}
-	return strconv.FormatInt(v, 10)
 }
 
 // properties2 turns files of cgroup v2 into the properties that make systemd of
@@ -274,20 +268,20 @@ func properties1(r *specs.LinuxResources, have specs.LinuxCPU, version int) list
 	if r == nil {
 		return nil
 	}
-	if m := r.Memory; m != nil && value(m.Limit) != 0 {
+	if m := r.Memory; m != nil && limits.Value(m.Limit) != 0 {
 		props.set("MemoryLimit", unsigned(*m.Limit))
 	}
 	if c := r.CPU; c != nil {
-		if v := value(c.Shares); v != 0 {
+		if v := limits.Value(c.Shares); v != 0 {
 			props.set("CPUShares", v)
 		}
-		quota, period := value(c.Quota), value(c.Period)
+		quota, period := limits.Value(c.Quota), limits.Value(c.Period)
 		if quota != 0 || period != 0 {
 			if quota == 0 {
-				quota = value(have.Quota)
+				quota = limits.Value(have.Quota)
 			}
 			if period == 0 {
-				period = value(have.Period)
+				period = limits.Value(have.Period)
 			}
 			if quota <= 0 {
 				quota = -1
@@ -295,7 +289,7 @@ func properties1(r *specs.LinuxResources, have specs.LinuxCPU, version int) list
 			props.quota(unsigned(quota), period, version)
 		}
 	}
-	if b := r.BlockIO; b != nil && value(b.Weight) != 0 {
+	if b := r.BlockIO; b != nil && limits.Value(b.Weight) != 0 {
 		props.set("BlockIOWeight", uint64(*b.Weight))
 	}
 	if p := r.Pids; p != nil && p.Limit != nil {
@@ -314,21 +308,4 @@ func unsigned(v int64) uint64 {
 		return infinity
 	}
 	return uint64(v)
-}
-
-// value is what p points to; the zero value stands for absent.
-func value[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
-func sorted(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

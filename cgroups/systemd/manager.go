@@ -12,6 +12,7 @@ import (
 	"berth/cgroups/cgfile"
 	"berth/cgroups/fs1"
 	"berth/cgroups/fs2"
+	"berth/cgroups/limits"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -262,7 +263,7 @@ func (m *Manager) setUnit(props list, devices bool) error {
 // rounded one with whatever property is set.
 func (m *Manager) exact(r *specs.LinuxResources) *specs.LinuxResources {
 	have := m.bandwidth()
-	if value(have.Quota) <= 0 || have.Period == nil {
+	if limits.Value(have.Quota) <= 0 || have.Period == nil {
 		return r
 	}
 	whole := *r
@@ -320,7 +321,7 @@ func (m *Manager) changes(r *specs.LinuxResources) (list, error) {
 func (m *Manager) changedLimits(r *specs.LinuxResources) (list, error) {
 	if !m.v2 {
 		var have specs.LinuxCPU
-		if c := r.CPU; c != nil && (value(c.Quota) == 0) != (value(c.Period) == 0) {
+		if c := r.CPU; c != nil && (limits.Value(c.Quota) == 0) != (limits.Value(c.Period) == 0) {
 			have = m.bandwidth()
 		}
 		return properties1(r, have, m.version), nil
