@@ -66,7 +66,7 @@ func (s *Store) findID(word string) (Ref, bool, error) {
 	for _, r := range found {
 		return r, true, nil
 	}
-	if d, ok := s.manifestByDigest(digest.Digest("sha256:" + prefix)); ok {
+	if d, _, err := s.manifestByDigest(digest.Digest("sha256:" + prefix)); err == nil {
 		return Ref{Descriptor: d}, true, nil
 	}
 	return Ref{}, false, nil
@@ -82,22 +82,20 @@ func ambiguous(word string, found map[digest.Digest]Ref) error {
 	return &AmbiguousError{Prefix: word, IDs: [2]string{min(ids[0], ids[1]), max(ids[0], ids[1])}}
 }
 
-// manifestByDigest finds a manifest or index that may have no name.
-func (s *Store) manifestByDigest(want digest.Digest) (image.Descriptor, bool) {
-	if image.CheckDigest(want) != nil {
-		return image.Descriptor{}, false
-	}
+// manifestByDigest reads a manifest or index of which no descriptor is known, or none
+// that can be relied on.
+func (s *Store) manifestByDigest(want digest.Digest) (image.Descriptor, *image.Manifest, error) {
 	size, err := s.Size(want)
-	if err != nil || size > image.MaxManifest {
-		return image.Descriptor{}, false
+	if err != nil {
+		return image.Descriptor{}, nil, err
 	}
 	d := image.Descriptor{Digest: want, Size: size}
 	m, _, err := s.ReadManifest(d)
 	if err != nil {
-		return image.Descriptor{}, false
+		return image.Descriptor{}, nil, err
 	}
 	d.MediaType = m.MediaType
-	return d, true
+	return d, m, nil
 }
 
 // String is the name and the digest, for messages.

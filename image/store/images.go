@@ -3,6 +3,7 @@ package store
 import (
 	"berth/image"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -16,27 +17,28 @@ type Image struct {
 // order of the index. What cannot be read is left out; Verify says why.
 func (s *Store) Images(d image.Descriptor) []Image {
 	var images []Image
-	// An index in an index is legal; the depth is bounded, since the digests of a
-	// hostile layout need not be verified yet.
-	const deepest = 4
-	var walk func(d image.Descriptor, depth int)
-	walk = func(d image.Descriptor, depth int) {
-		if depth > deepest || !s.Has(d.Digest) {
-			return
+	// An index in an index is legal. A hostile one lists the same ones again and
+	// again: each is read once.
+	read := map[digest.Digest]*image.Manifest{}
+	var walk func(image.Descriptor)
+	walk = func(d image.Descriptor) {
+		m, seen := read[d.Digest]
+		if !seen && s.Has(d.Digest) {
+			m, _, _ = s.ReadManifest(d) // nil is left out
 		}
-		m, _, err := s.ReadManifest(d)
+		read[d.Digest] = m
 		switch {
-		case err != nil:
+		case m == nil:
 		case m.Image != nil:
 			d.MediaType = m.MediaType
 			images = append(images, Image{Descriptor: d, Manifest: m.Image})
-		default:
+		case !seen:
 			for _, child := range m.Index.Manifests {
-				walk(child, depth+1)
+				walk(child)
 			}
 		}
 	}
-	walk(d, 0)
+	walk(d)
 	return images
 }
 

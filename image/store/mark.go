@@ -14,14 +14,15 @@ type marks struct {
 	s      *Store
 	blobs  map[digest.Digest]bool
 	layers map[digest.Digest]bool
+	seen   map[digest.Digest]bool // manifests and indexes that were read
 }
 
 // mark finds all that names, containers and the build cache need. A container that
 // cannot be read is an error: what it needs is not known.
 func (s *Store) mark(index *ocispec.Index, o GCOptions) (*marks, error) {
-	m := &marks{s: s, blobs: map[digest.Digest]bool{}, layers: map[digest.Digest]bool{}}
+	m := &marks{s: s, blobs: map[digest.Digest]bool{}, layers: map[digest.Digest]bool{}, seen: map[digest.Digest]bool{}}
 	for _, d := range index.Manifests {
-		m.manifest(d)
+		m.manifest(d.Digest)
 	}
 	containers, skipped, err := s.Containers()
 	if err != nil {
@@ -31,7 +32,7 @@ func (s *Store) mark(index *ocispec.Index, o GCOptions) (*marks, error) {
 		return nil, fmt.Errorf("%w; remove its directory if the container is gone", skipped[0])
 	}
 	for _, c := range containers {
-		m.manifest(c.Image)
+		m.manifest(c.Image.Digest)
 		for _, chain := range c.Layers {
 			m.layers[chain] = true
 		}
@@ -56,21 +57,22 @@ func (s *Store) mark(index *ocispec.Index, o GCOptions) (*marks, error) {
 
 // manifest marks a manifest or index and all that is below it. What cannot be read
 // ends the way there; Verify reports it.
-func (m *marks) manifest(d image.Descriptor) {
-	if m.blobs[d.Digest] || image.CheckDescriptor(d) != nil {
-		return // also ends a circle
-	}
-	m.blobs[d.Digest] = true
-	if !m.s.Has(d.Digest) {
+//
+// What one image calls a layer, or by another media type or size, may be the manifest
+// of another: its word must not take from that what it needs.
+func (m *marks) manifest(want digest.Digest) {
+	if m.seen[want] {
 		return
 	}
-	parsed, _, err := m.s.ReadManifest(d)
+	m.seen[want] = true
+	m.blobs[want] = true
+	_, parsed, err := m.s.manifestByDigest(want)
 	if err != nil {
 		return
 	}
 	if parsed.Index != nil {
 		for _, child := range parsed.Index.Manifests {
-			m.manifest(child)
+			m.manifest(child.Digest)
 		}
 		return
 	}

@@ -93,7 +93,7 @@ func (s *Store) Lookup(name image.Reference) (image.Descriptor, error) {
 				return plain(d), nil
 			}
 		}
-		if d, ok := s.manifestByDigest(want); ok {
+		if d, _, err := s.manifestByDigest(want); err == nil {
 			return d, nil
 		}
 	}

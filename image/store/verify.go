@@ -229,14 +229,19 @@ func (v *verifier) names(context.Context) error {
 		if object == "" {
 			object = r.Descriptor.Digest.String()
 		}
-		v.content(object, r.Descriptor, 0)
+		v.content(object, r.Descriptor, map[digest.Digest]bool{})
 	}
 	return nil
 }
 
 // content looks whether all that is below a manifest or index is there. Of an index
-// the manifests that were not fetched may be missing, but not all of them.
-func (v *verifier) content(object string, d image.Descriptor, depth int) {
+// the manifests that were not fetched may be missing, but not all of them. seen are
+// those that were looked at: a hostile index lists the same ones again and again.
+func (v *verifier) content(object string, d image.Descriptor, seen map[digest.Digest]bool) {
+	if seen[d.Digest] {
+		return
+	}
+	seen[d.Digest] = true
 	m, ok := v.manifest(object, d)
 	if !ok {
 		return
@@ -248,15 +253,14 @@ func (v *verifier) content(object string, d image.Descriptor, depth int) {
 		}
 		return
 	}
-	const deepest = 4
-	here := 0
+	here := false
 	for _, child := range m.Index.Manifests {
-		if depth < deepest && v.s.Has(child.Digest) {
-			here++
-			v.content(object, child, depth+1)
+		if v.s.Has(child.Digest) {
+			here = true
+			v.content(object, child, seen)
 		}
 	}
-	if here == 0 && len(m.Index.Manifests) > 0 {
+	if !here && len(m.Index.Manifests) > 0 {
 		v.fault(Fault{Object: object, Reason: "none of the images of its index is there"})
 	}
 }
