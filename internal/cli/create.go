@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+
+	"berth/internal/command"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
@@ -56,6 +59,11 @@ func (b *berth) createOptions(c *cli.Context) (libcontainer.CreateOptions, error
 		NoNewKeyring:  c.Bool("no-new-keyring"),
 		PreserveFDs:   int(c.Uint("preserve-fds")),
 		Strict:        c.Bool("strict"),
+	}
+	if second := c.Args().Get(1); !c.IsSet("image") && second != "" && second[0] != '-' {
+		e := command.Usage(c, fmt.Errorf("unexpected argument %q: config.json says what a bundle runs", second))
+		e.Cure = hintImage
+		return o, e
 	}
 	if !c.IsSet("image") || !c.Args().Present() {
 		if _, err := containerID(c); err != nil {

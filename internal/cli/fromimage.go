@@ -21,7 +21,7 @@ import (
 func imageFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image", Usage: "make the container from `IMAGE`: a name in a registry, oci:DIR[:TAG], oci-archive:FILE or docker-archive:FILE; then COMMAND may follow, and the flags below are taken"},
-		&cli.StringFlag{Name: "pull", Value: "missing", Usage: "fetch the image `WHEN`: always, missing or never"},
+		&cli.StringFlag{Name: "pull", Value: "missing", Usage: "fetch the image `WHEN`: always, missing or never", DefaultText: "missing"},
 		&cli.StringFlag{Name: "platform", Usage: "take the image for `OS/ARCH[/VARIANT]`"},
 		&cli.BoolFlag{Name: "plain-http", DisableDefaultText: true, Usage: "talk to the registry without TLS"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "show no progress"},
@@ -29,7 +29,7 @@ func imageFlags() []cli.Flag {
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "run as `USER[:GROUP]`, names or numbers"},
 		&cli.StringFlag{Name: "cwd", Aliases: []string{"workdir", "w"}, Usage: "begin in the directory `PATH` of the container"},
 		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, DisableDefaultText: true, Usage: "give the command a terminal (default: run does when it is called on one, without --detach)"},
-		&cli.BoolFlag{Name: "interactive", Aliases: []string{"i"}, Hidden: true}, // Docker's; stdin is always open
+		interactiveFlag(),
 		&cli.StringFlag{Name: "entrypoint", Usage: "run `COMMAND` in the place of the image's entrypoint"},
 		&cli.StringFlag{Name: "hostname", Usage: "call the container `NAME` (default: its id)"},
 		&cli.StringSliceFlag{Name: "bind", Aliases: []string{"volume", "v"}, Usage: "show a directory or file of the host: `SRC:DST[:ro]` (repeatable)"},
@@ -37,12 +37,17 @@ func imageFlags() []cli.Flag {
 		&cli.StringFlag{Name: "net", Aliases: []string{"network"}, Usage: "`NETWORK` host (the host's) or none (a loopback)"},
 		&cli.StringFlag{Name: "memory", Aliases: []string{"m"}, Usage: "limit memory to `SIZE`: 64m, 1g"},
 		&cli.StringFlag{Name: "cpus", Usage: "limit CPU time to `N` CPUs: 0.5, 2"},
-		&cli.Int64Flag{Name: "pids-limit", Usage: "limit the number of processes to `N`"},
+		&cli.Int64Flag{Name: "pids-limit", Usage: "limit the number of processes to `N`", DefaultText: "no limit"},
 		&cli.StringSliceFlag{Name: "cap-add", Usage: "add the capability `NAME` to Docker's default, or ALL (repeatable)"},
 		&cli.StringSliceFlag{Name: "cap-drop", Usage: "take the capability `NAME` away, or ALL (repeatable)"},
 		&cli.StringFlag{Name: "seccomp", Usage: "`PROFILE` default (Docker's) or none", DefaultText: "default"},
 		&cli.BoolFlag{Name: "new-privileges", DisableDefaultText: true, Usage: "let programs with the setuid bit raise privileges (no_new_privs is off)"},
 	}
+}
+
+// interactiveFlag is Docker's; berth passes stdin on in any case.
+func interactiveFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "interactive", Aliases: []string{"i"}, Hidden: true}
 }
 
 // fromImage lets the image program prepare what --image asks for, and puts it into
@@ -98,7 +103,9 @@ func noImageFlags(c *cli.Context) error {
 	given := c.LocalFlagNames()
 	for _, f := range imageFlags() {
 		if name := f.Names()[0]; slices.Contains(given, name) {
-			return command.Usage(c, errors.New("--"+name+" needs --image; without it config.json says that"))
+			e := command.Usage(c, errors.New("--"+name+" needs --image; without it config.json says that"))
+			e.Cure = hintImage
+			return e
 		}
 	}
 	return nil

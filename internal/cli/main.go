@@ -25,6 +25,7 @@ func Main(args []string) int {
 	b := &berth{}
 	app := b.app(args)
 	addImageVerbs(app, args)
+	sayHelp(app)
 	return b.finish(app.Run(command.OneSpelling(app, command.FlagsFirst(app, args, flagsLast))))
 }
 
@@ -40,11 +41,14 @@ func (b *berth) app(args []string) *cli.App {
 	app := &cli.App{
 		Name:      "berth",
 		HelpName:  "berth",
-		Usage:     "run containers from OCI bundles",
+		Usage:     "run containers, from OCI bundles and from images, and build images",
 		UsageText: "berth [global options] command [command options] [arguments]",
 		Description: "berth creates, starts, enters and deletes containers on Linux, as the OCI\n" +
 			"runtime specification says. Container engines call it in the place of runc.\n\n" +
-			"A bundle is a directory with a config.json and a root file system:\n\n" +
+			"A container is called by the name that you give it. From an image:\n\n" +
+			"   berth run --image busybox try sh        # in the foreground; --detach leaves it running\n" +
+			"   berth build -t app . && berth run --image app try\n\n" +
+			"From a bundle, a directory with a config.json and a root file system:\n\n" +
 			"   mkdir -p bundle/rootfs && cd bundle     # put a root file system into rootfs\n" +
 			"   berth spec                              # writes config.json, to be edited\n" +
 			"   berth run web                           # in the foreground, or in steps:\n\n" +

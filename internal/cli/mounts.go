@@ -18,8 +18,9 @@ const argMounts = "FILE"
 
 func (b *berth) mounts() *cli.Command {
 	return &cli.Command{
-		Name:  "mounts",
-		Usage: "show and change the mounts of a container that runs",
+		Name:      "mounts",
+		Usage:     "show and change the mounts of a container that runs",
+		ArgsUsage: "add|remove|list",
 		Description: "The file, or - for stdin, holds a JSON list like mounts in config.json.\n\n" +
 			"   berth mounts list web\n" +
 			"   echo '[{\"destination\": \"/data\", \"source\": \"/srv/data\", \"options\": [\"rbind\", \"ro\"]}]' |\n" +

@@ -31,7 +31,9 @@ func (b *berth) ps() *cli.Command {
 				return err
 			}
 			if !c.Args().Present() {
-				return command.Usage(c, errors.New(argContainer+" is missing"))
+				e := command.Usage(c, errors.New(argContainer+" is missing"))
+				e.Cure = hintList
+				return e
 			}
 			pids, err := b.rt.Ps(c.Args().First())
 			if err != nil {

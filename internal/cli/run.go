@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"errors"
+
+	"berth/internal/command"
 	"berth/libcontainer"
 
 	"github.com/urfave/cli/v2"
@@ -15,16 +18,23 @@ func (b *berth) run() *cli.Command {
 			"With --detach it returns at once and the container stays.\n\n" +
 			"   berth run --bundle /bundles/web web\n" +
 			"   berth run --ephemeral try        # the bundle stays as it is\n" +
-			"   berth run --image busybox try sh\n\n" +
+			"   berth run --image busybox try sh\n" +
+			"   berth run --image nginx --detach --net host --memory 64m web\n\n" +
 			"With --image there is no bundle: the image is pulled if it is not in the store, its\n" +
 			"layers become the container's root file system, and what the container writes is\n" +
-			"removed with it. Its command follows the container, behind flags of berth.",
+			"removed with it. Its command follows the container, behind flags of berth.\n\n" +
+			"Signals and Ctrl-C reach the process, which as the first of its pid namespace gets\n" +
+			"only those that it handles: 'berth kill CONTAINER KILL' ends any.",
 		Flags: append(createFlags(),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, DisableDefaultText: true, Usage: "return when the container runs"},
 			&cli.GenericFlag{Name: "ephemeral", Value: &optionalValue{}, Usage: "throw away what the container writes to its root file system; it goes to memory, or with `[=DIR]` below that"},
 			&cli.BoolFlag{Name: "keep", DisableDefaultText: true, Usage: "do not delete the container at its end"},
+			&cli.BoolFlag{Name: "rm", Hidden: true}, // Docker's: run deletes anyway
 		),
 		Action: func(c *cli.Context) error {
+			if c.Bool("rm") && (c.Bool("detach") || c.Bool("keep")) {
+				return removeLater(c)
+			}
 			create, err := b.createOptions(c)
 			if err != nil {
 				return err
@@ -42,4 +52,15 @@ func (b *berth) run() *cli.Command {
 			return ended(code, err)
 		},
 	}
+}
+
+// removeLater refuses --rm where nobody is there to remove the container at its end.
+func removeLater(c *cli.Context) error {
+	other := "keep"
+	if c.Bool("detach") {
+		other = "detach"
+	}
+	e := command.Usage(c, errors.New("--rm and --"+other+" exclude each other"))
+	e.Cure = "run deletes the container at its end unless told to keep it; 'berth delete' removes one that was detached"
+	return e
 }

@@ -8,7 +8,13 @@ import (
 
 // usageError takes the place of cli's page of usage before an error.
 func usageError(c *cli.Context, err error, _ bool) error {
-	return command.UsageError(c, globalFlags(), err)
+	e := command.UsageError(c, globalFlags(), err)
+	if name, ok := command.UnknownFlag(err); ok {
+		if cure := elsewhere(c.Command.Name, name); cure != "" {
+			e.Cure = cure
+		}
+	}
+	return e
 }
 
 // containerID checks for exactly one argument, the container's id.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -31,6 +32,27 @@ func TestSuggest(t *testing.T) {
 	} {
 		if got := Suggest(name, known, "--", "none"); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestFlagError(t *testing.T) {
+	for text, want := range map[string]string{
+		"flag needs an argument: -bundle":                           "--bundle needs a value",
+		"flag needs an argument: -b":                                "-b needs a value",
+		`invalid value "x" for flag -preserve-fds: parse error`:     `--preserve-fds "x": not a value of this flag`,
+		`invalid value "x\" for y" for flag -n: value out of range`: `-n "x\" for y": value out of range`,
+		`invalid boolean value "maybe" for -detach: parse error`:    `--detach "maybe": not a value of this flag`,
+		"invalid value of another kind":                             "invalid value of another kind",
+		"something else":                                            "something else",
+	} {
+		if got := flagError(errors.New(text)).Error(); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{"flag provided but not defined: -rm": "rm", "something else": ""} {
+		if got, ok := UnknownFlag(errors.New(text)); ok && got != want || ok != (want != "") {
+			t.Errorf("%s: %s, %t", text, got, ok)
 		}
 	}
 }

@@ -19,11 +19,7 @@ func FlagLines() {
 		}
 		names := make([]string, 0, 4)
 		for _, name := range f.Names() {
-			dash := "--"
-			if len(name) == 1 {
-				dash = "-"
-			}
-			names = append(names, dash+name)
+			names = append(names, dashed(name))
 		}
 		line := strings.Join(names, ", ")
 		if doc.TakesValue() {

@@ -13,7 +13,7 @@ import (
 func LogFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "log", Aliases: []string{"l"}, Usage: "append errors and warnings to `FILE`, besides stderr; or journald:NAME, syslog:NAME, file:PATH"},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log: text or json"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log: text or json", DefaultText: "text"},
 		&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the log: error, warning or debug"},
 		&cli.BoolFlag{Name: "debug", DisableDefaultText: true, Usage: "log what goes on"},
 	}

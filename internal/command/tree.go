@@ -89,10 +89,7 @@ func (o *Option) Long() string { return o.Names[0] }
 func (o *Option) Dashed() []string {
 	list := make([]string, len(o.Names))
 	for i, name := range o.Names {
-		list[i] = "--" + name
-		if len(name) == 1 {
-			list[i] = "-" + name
-		}
+		list[i] = dashed(name)
 	}
 	return list
 }

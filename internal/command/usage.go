@@ -1,29 +1,72 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 // UsageError takes the place of cli's page of usage before an error.
-func UsageError(c *cli.Context, globals []cli.Flag, err error) error {
-	msg := err.Error()
-	name, _ := strings.CutPrefix(msg, "flag provided but not defined: -")
-	if name == msg {
-		return Usage(c, err)
+func UsageError(c *cli.Context, globals []cli.Flag, err error) *Error {
+	name, unknown := UnknownFlag(err)
+	if !unknown {
+		return Usage(c, flagError(err))
 	}
-	name = strings.TrimLeft(name, "-")
-	e := Usage(c, err)
-	if isVerb(c) && slices.Contains(flagNames(globals), name) {
+	e := Usage(c, errors.New("unknown flag "+dashed(name)))
+	if isVerb(c) && len(name) > 1 && slices.Contains(flagNames(globals), name) {
 		e.Cure = "it is a global flag, which comes before the command: berth --" + name + " " + c.Command.Name
 		return e
 	}
 	e.Cure = Suggest(name, flagNames(c.Command.Flags), "--", e.Cure)
 	return e
+}
+
+// UnknownFlag is the name of the flag, without dashes, when that is what err is about.
+func UnknownFlag(err error) (name string, ok bool) {
+	name, ok = strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !ok {
+		return "", false
+	}
+	return strings.TrimLeft(name, "-"), true
+}
+
+// flagError says in berth's words what package flag says with one dash.
+func flagError(err error) error {
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return errors.New(dashed(strings.TrimLeft(name, "-")) + " needs a value")
+	}
+	for _, kind := range []string{"invalid value ", "invalid boolean value "} {
+		rest, ok := strings.CutPrefix(text, kind)
+		if !ok {
+			continue
+		}
+		// "VALUE" for [flag] -NAME: REASON
+		value, e := strconv.QuotedPrefix(rest)
+		_, tail, _ := strings.Cut(rest[len(value):], " -")
+		name, reason, found := strings.Cut(tail, ": ")
+		if e != nil || !found {
+			return err
+		}
+		if reason == "parse error" {
+			reason = "not a value of this flag"
+		}
+		return errors.New(dashed(name) + " " + value + ": " + reason)
+	}
+	return err
+}
+
+// dashed is a flag as it is written.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 func flagNames(flags []cli.Flag) []string {
@@ -88,6 +131,6 @@ func Unknown(c *cli.Context) error {
 	return &Error{
 		Code: ExitUnknownCommand,
 		Err:  fmt.Errorf("unknown command %q", name),
-		Cure: Suggest(name, names, "", "'berth --help' lists the commands"),
+		Cure: cmp.Or(elsewhere(name), Suggest(name, names, "", "'berth --help' lists the commands")),
 	}
 }
