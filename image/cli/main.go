@@ -22,6 +22,8 @@ type berth struct {
 	log *log.Logger
 	// storeDir is --store; empty for the default.
 	storeDir string
+	// mayWait: the verb tells what it waits for also where no terminal is.
+	mayWait bool
 	// runtime executes berth's runtime with the global flags of this invocation.
 	runtime runtime
 }

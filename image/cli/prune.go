@@ -43,6 +43,7 @@ func (b *berth) prune() *cli.Command {
 			if err := b.enter(false); err != nil {
 				return err
 			}
+			b.mayWait = true
 			s, err := b.openStore()
 			if err != nil {
 				return err

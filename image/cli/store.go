@@ -60,9 +60,10 @@ func (b *berth) readStore() (*store.Store, error) {
 	return store.Open(store.Options{Dir: b.storeDir, Waiting: b.waiting, ReadOnly: true})
 }
 
-// waiting tells a person what takes so long.
+// waiting tells a person what takes so long, and whoever reads the output of a verb
+// that may wait for hours.
 func (b *berth) waiting(what string) {
-	if onTerminal() {
+	if b.mayWait || onTerminal() {
 		_, _ = os.Stderr.WriteString("waiting for " + what + "\n")
 	}
 	b.log.Debug("waiting for " + what)

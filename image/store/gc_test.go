@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,6 +220,80 @@ func TestGCWaits(t *testing.T) {
 	<-waits
 	release()
 	release() // once counts
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGCIsNotStarved: users of whom one goes when the next has come keep gc away for a
+// while only. One who has waited for the next for long enough goes, too, as a pull ends.
+func TestGCIsNotStarved(t *testing.T) {
+	s := open(t, Options{})
+	ctx, stop := context.WithCancel(t.Context())
+	var inside atomic.Int32
+	var users sync.WaitGroup
+	defer users.Wait()
+	defer stop()
+	begun := make(chan struct{}, 1)
+	for range 3 {
+		users.Go(func() {
+			// Each has a handle of its own, as in a process.
+			own, err := Open(Options{Dir: s.Dir()})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer own.Close()
+			for ctx.Err() == nil {
+				release, err := own.Use(ctx)
+				if err != nil {
+					if ctx.Err() == nil {
+						t.Error(err)
+					}
+					return
+				}
+				inside.Add(1)
+				select {
+				case begun <- struct{}{}:
+				default:
+				}
+				for end := time.Now().Add(200 * time.Millisecond); inside.Load() < 2 && time.Now().Before(end) && ctx.Err() == nil; {
+					time.Sleep(time.Millisecond)
+				}
+				inside.Add(-1)
+				release()
+			}
+		})
+	}
+	<-begun
+	if _, err := s.GC(ctx, GCOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNestedUse: who uses the store does so again while gc waits for him.
+func TestNestedUse(t *testing.T) {
+	s := open(t, Options{})
+	release, err := s.Use(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := make(chan string, 1)
+	other := open(t, Options{Dir: s.Dir(), Waiting: func(what string) { waits <- what }})
+	done := make(chan error)
+	go func() {
+		_, err := other.GC(t.Context(), GCOptions{})
+		done <- err
+	}()
+	<-waits
+	for range 20 {
+		again, err := s.Use(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		again()
+	}
+	release()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

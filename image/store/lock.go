@@ -10,6 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The files that are locked: by gc alone and by all others together, and in front of
+// that the gate at which gc stops newcomers.
+const (
+	useLock  = "lock"
+	gateLock = "lock.gate"
+)
+
 // flock takes a lock on an open file: how is LOCK_SH or LOCK_EX. It polls, because
 // a blocking flock(2) cannot be cancelled; wait is called once when the lock is not
 // free, and ends the attempt with its error.
@@ -53,12 +60,17 @@ func (s *Store) lockFile(ctx context.Context, name string, how int, wait func() 
 
 // Use keeps gc away until release is called: whoever adds content, or relies on
 // content that no name and no container holds, does so between the two. Uses do
-// not exclude each other. It waits while gc runs.
+// not exclude each other. It waits while gc runs, and a while when gc waits.
 func (s *Store) Use(ctx context.Context) (release func(), err error) {
 	if err := s.writable(); err != nil {
 		return nil, err
 	}
-	f, err := s.lockFile(ctx, "lock", unix.LOCK_SH, func() error {
+	gate, err := s.pass(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("use store: %w", err)
+	}
+	defer gate.Close() // nothing was written
+	f, err := s.lockFile(ctx, useLock, unix.LOCK_SH, func() error {
 		s.waiting("another berth process to finish cleaning the store")
 		return nil
 	})
@@ -77,6 +89,21 @@ func (s *Store) Use(ctx context.Context) (release func(), err error) {
 	}, nil
 }
 
+// pass goes through the gate that gc may hold. Who is inside already does not wait
+// there: gc waits for him.
+func (s *Store) pass(ctx context.Context) (*os.File, error) {
+	s.mu.Lock()
+	inside := s.uses > 0
+	s.mu.Unlock()
+	if inside {
+		return nil, nil //nolint:nilnil // a nil *os.File can be closed
+	}
+	return s.lockFile(ctx, gateLock, unix.LOCK_SH, func() error {
+		s.waiting("another berth process that cleans the store")
+		return nil
+	})
+}
+
 func (s *Store) count(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,13 +118,10 @@ func (s *Store) alone(ctx context.Context, noWait bool) (release func(), err err
 	if own > 0 {
 		return nil, errors.New("gc: this process uses the store itself")
 	}
-	f, err := s.lockFile(ctx, "lock", unix.LOCK_EX, func() error {
-		if noWait {
-			return ErrBusy
-		}
-		s.waiting("other berth processes to finish with the store")
-		return nil
-	})
+	f, err := s.lockFile(ctx, useLock, unix.LOCK_EX, func() error { return ErrBusy })
+	if errors.Is(err, ErrBusy) && !noWait {
+		f, err = s.queue(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("gc: %w", err)
 	}

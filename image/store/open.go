@@ -208,7 +208,7 @@ func (s *Store) mayBecomeStore() error {
 	}
 	for _, name := range names {
 		switch name {
-		case "tmp", "blobs", "ingest", "layers", "containers", "cache", "lock", "oci-layout", "lost+found":
+		case "tmp", "blobs", "ingest", "layers", "containers", "cache", useLock, gateLock, "oci-layout", "lost+found":
 		default:
 			return fmt.Errorf("%s is not a store: it has %q and no oci-layout", s.root.path, name)
 		}

@@ -2,10 +2,12 @@ package registry
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand"
 	"net/http"
@@ -619,6 +621,60 @@ func TestKilledPull(t *testing.T) {
 		t.Error("the second pull began anew")
 	}
 	other.ok("verify")
+}
+
+// A prune beside a pull says for whom it waits, and waits; a digest has its own name.
+func TestPruneWaitsForPull(t *testing.T) {
+	r, u := startDebian(t, "", ""), newUser(t)
+	want := u.seed()
+	u.ok("push", "app:1", r.host+"/team/app:1")
+	p, other := startProxy(t, r.host), newUser(t)
+	reached, release := make(chan struct{}, 8), make(chan struct{})
+	p.hurt = func(_ http.ResponseWriter, _ *http.Request) (bool, func(io.Writer, io.Reader) error) {
+		return false, func(w io.Writer, r io.Reader) error {
+			reached <- struct{}{}
+			<-release
+			_, err := io.Copy(w, r)
+			return err
+		}
+	}
+	name := p.host + "/team/app@" + want
+	pull := exec.Command(other.path, "pull", "-q", name)
+	pull.Env = other.env
+	if err := pull.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	prune := exec.Command(other.path, "prune")
+	prune.Env = other.env
+	said, err := prune.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := prune.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(said).ReadString('\n')
+	if err != nil || line != fmt.Sprintf("waiting for berth pull (process %d) to finish with the store\n", pull.Process.Pid) {
+		t.Errorf("prune says %q, %v", line, err)
+	}
+	close(release)
+	if err := pull.Wait(); err != nil {
+		t.Errorf("pull: %v", err)
+	}
+	if err := prune.Wait(); err != nil {
+		t.Errorf("prune: %v", err)
+	}
+	p.hurt = nil
+	if list := other.ok("images", "--digests"); !strings.Contains(list, p.host+"/team/app") || !strings.Contains(list, want) {
+		t.Errorf("after the prune there is\n%s", list)
+	}
+	other.ok("tag", name, "app:2")
+	other.ok("rmi", name)
+	other.ok("pull", name)
+	if list := other.ok("images", "--format", "json"); !strings.Contains(list, `"`+name+`"`) || !strings.Contains(list, "app:2") {
+		t.Errorf("the names are\n%s", list)
+	}
 }
 
 // partial is the size of the largest file below ingest in the store.
