@@ -1,7 +1,6 @@
 package build
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,8 +29,8 @@ func (v *view) close() {
 //
 // metacopy and redirect_dir are off, because a layer has to hold the whole of what it
 // changes; so rename(2) of a directory of a lower layer is EXDEV, as with docker.
-func (b *builder) mountOverlay(layers []*os.File, upper, work *os.File) (_ *view, err error) {
-	o := overlay.Options{Layers: layers, Upper: upper, Work: work, Settings: []string{"index=off"}}
+func (b *builder) mountOverlay(layers []*os.File, upper, work *os.File) (*view, error) {
+	o := overlay.Options{Layers: layers, Upper: upper, Work: work, Settings: []string{"index=off"}, Point: b.empty.Name()}
 	// One directory is not enough without an upper one.
 	if len(layers) == 0 || (upper == nil && len(layers) == 1) {
 		o.Layers = append([]*os.File{b.empty}, layers...)
@@ -44,13 +43,7 @@ func (b *builder) mountOverlay(layers []*os.File, upper, work *os.File) (_ *view
 	} else {
 		o.Settings = append(o.Settings, "metacopy=off", "redirect_dir=off")
 	}
-	if o.Point, err = os.MkdirTemp(b.memory, "point-"); err != nil {
-		return nil, err
-	}
 	root, err := overlay.Mount(o)
-	if e := os.Remove(o.Point); e != nil && err == nil {
-		return nil, errors.Join(e, root.Close())
-	}
 	if err != nil {
 		return nil, err
 	}

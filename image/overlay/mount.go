@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"berth/internal/linux"
@@ -25,9 +26,12 @@ type Options struct {
 	// Settings are further options of overlayfs.
 	Settings []string
 	// Point is an existing directory over which the mount lies for a moment. It may be
-	// one of the layers, but no other call's at the same time.
+	// one of the layers.
 	Point string
 }
+
+// covering is held while a point is covered: no call finds the mount of another.
+var covering sync.Mutex
 
 // Mount returns the root of the mount, an O_PATH descriptor; closing it unmounts.
 func Mount(o Options) (*os.File, error) {
@@ -54,6 +58,8 @@ func mount(o *Options, point string) (int, error) {
 	if err := unix.Chdir("/proc/thread-self/fd"); err != nil {
 		return -1, &os.PathError{Op: "chdir", Path: "/proc/thread-self/fd", Err: err}
 	}
+	covering.Lock()
+	defer covering.Unlock()
 	if err := unix.Mount("overlay", point, "overlay", o.flags(), o.data()); err != nil {
 		return -1, err
 	}

@@ -195,20 +195,20 @@ func TestMostLayers(t *testing.T) {
 // come from the first thread.
 func TestMountsSideBySide(t *testing.T) {
 	before := place(t)
-	layers := []*os.File{layer(t, "0", "f"), layer(t, "1")}
-	points := make([]string, 40)
-	for i := range points {
-		points[i] = t.TempDir()
+	empty := layer(t, "empty")
+	layers := make([]*os.File, 40)
+	for i := range layers {
+		layers[i] = layer(t, strconv.Itoa(i), "f")
 	}
 	var all sync.WaitGroup
-	for _, point := range points {
+	for i := range layers {
 		all.Go(func() {
-			root, err := Mount(Options{Layers: layers, Settings: settings(), Point: point})
+			root, err := Mount(Options{Layers: []*os.File{empty, layers[i]}, Settings: settings(), Point: empty.Name()})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			if got := read(t, root, "f"); got != "0" {
+			if got := read(t, root, "f"); got != strconv.Itoa(i) {
 				t.Errorf("%q", got)
 			}
 			if err := root.Close(); err != nil {
