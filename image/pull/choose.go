@@ -3,9 +3,10 @@ package pull
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"berth/image"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // deepest is how many indexes may stand in each other; more is no image but a trap.
@@ -17,8 +18,9 @@ func (p *puller) choose(top image.Descriptor, m *image.Manifest) ([]image.Descri
 	if m.Image != nil {
 		return []image.Descriptor{top}, nil
 	}
+	seen := map[digest.Digest]bool{}
 	if p.o.All {
-		return p.everything(m, 0)
+		return p.everything(m, seen, 0)
 	}
 	platforms := p.o.Platforms
 	if len(platforms) == 0 {
@@ -31,7 +33,8 @@ func (p *puller) choose(top image.Descriptor, m *image.Manifest) ([]image.Descri
 			return nil, err
 		}
 		for _, d := range chosen {
-			if !slices.ContainsFunc(all, func(o image.Descriptor) bool { return o.Digest == d.Digest }) {
+			if !seen[d.Digest] {
+				seen[d.Digest] = true
 				all = append(all, d)
 			}
 		}
@@ -51,11 +54,8 @@ func (p *puller) fitting(m *image.Manifest, want image.Platform) ([]image.Descri
 		if !image.IsIndex(d.MediaType) {
 			return path, nil
 		}
-		if m, _, err = p.fetchManifest(d, nil); err != nil {
+		if m, err = p.index(d); err != nil {
 			return nil, err
-		}
-		if m.Index == nil {
-			return nil, fmt.Errorf("manifest %s: it is not the index it was announced as", d.Digest)
 		}
 	}
 	return nil, errTooDeep
@@ -63,31 +63,40 @@ func (p *puller) fitting(m *image.Manifest, want image.Platform) ([]image.Descri
 
 var errTooDeep = errors.New("its indexes stand in each other too deeply")
 
-// everything lists all images of an index. What is neither an image nor an index is
-// left out: nobody could use it without knowing its kind.
-func (p *puller) everything(m *image.Manifest, depth int) ([]image.Descriptor, error) {
+// index fetches what another index announces as one.
+func (p *puller) index(d image.Descriptor) (*image.Manifest, error) {
+	m, _, err := p.fetchManifest(d, nil)
+	if err == nil && m.Index == nil {
+		err = fmt.Errorf("manifest %s: it is not the index it was announced as", d.Digest)
+	}
+	return m, err
+}
+
+// everything lists all images of an index, each once. What is neither an image nor an
+// index is left out: nobody could use it without knowing its kind.
+func (p *puller) everything(m *image.Manifest, seen map[digest.Digest]bool, depth int) ([]image.Descriptor, error) {
 	if depth == deepest {
 		return nil, errTooDeep
 	}
 	var all []image.Descriptor
 	for _, d := range m.Index.Manifests {
-		if image.IsIndex(d.MediaType) {
-			sub, _, err := p.fetchManifest(d, nil)
+		isIndex := image.IsIndex(d.MediaType)
+		if seen[d.Digest] || !isIndex && !image.IsManifest(d.MediaType) {
+			continue
+		}
+		seen[d.Digest] = true
+		if isIndex {
+			sub, err := p.index(d)
 			if err != nil {
 				return nil, err
 			}
-			if sub.Index == nil {
-				return nil, fmt.Errorf("manifest %s: it is not the index it was announced as", d.Digest)
-			}
-			below, err := p.everything(sub, depth+1)
+			below, err := p.everything(sub, seen, depth+1)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, below...)
 		}
-		if image.IsIndex(d.MediaType) || image.IsManifest(d.MediaType) {
-			all = append(all, d)
-		}
+		all = append(all, d)
 		if len(all) > image.MaxIndex {
 			return nil, fmt.Errorf("index: more than %d manifests", image.MaxIndex)
 		}

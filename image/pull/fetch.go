@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"berth/image"
 	"berth/image/layer"
@@ -80,10 +81,10 @@ type fetchError struct {
 func (e *fetchError) Error() string { return "fetch " + e.d.Digest.String() + ": " + e.err.Error() }
 func (e *fetchError) Unwrap() error { return e.err }
 
-// errDigest says that the content of a blob is not what its digest says.
-type errDigest struct{ want, got fmt.Stringer }
+// digestError says that the content of a blob is not what its digest says.
+type digestError struct{ want, got fmt.Stringer }
 
-func (e *errDigest) Error() string {
+func (e *digestError) Error() string {
 	return fmt.Sprintf("blob %s: its content has the digest %s", e.want, e.got)
 }
 
@@ -93,7 +94,7 @@ func (e *errDigest) Error() string {
 func (l *oneLayer) retryPartial(in *store.Ingest, work func(*store.Ingest) error, again func() (*store.Ingest, error)) error {
 	resumed := in.Have() > 0
 	err := work(in)
-	var wrong *errDigest
+	var wrong *digestError
 	if !resumed || !errors.As(err, &wrong) {
 		return err
 	}
@@ -132,7 +133,7 @@ func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Rea
 		// digest tells, and more than a broken archive would.
 		_, drained := io.Copy(io.Discard, blob)
 		if got := blob.digest(); drained == nil && got != l.d.Digest {
-			err = &errDigest{l.d.Digest, got}
+			err = &digestError{l.d.Digest, got}
 		}
 	}
 	if err != nil {
@@ -144,7 +145,7 @@ func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Rea
 	if errors.As(err, &transfer) {
 		err = transfer
 	}
-	var wrong *errDigest
+	var wrong *digestError
 	switch {
 	case errors.As(err, &wrong):
 		return errors.Join(err, in.Discard())
@@ -178,7 +179,7 @@ func (l *oneLayer) fetch(ctx context.Context, in *store.Ingest) error {
 	from := in.Have()
 	r, err := p.o.Source.Blob(ctx, p.o.Ref, l.d, from)
 	if errors.Is(err, image.ErrNoRange) && from > 0 {
-		// From the beginning; what is there is written over, with the same bytes.
+		// From the beginning; what is there stays as it is.
 		from = 0
 		r, err = p.o.Source.Blob(ctx, p.o.Ref, l.d, 0)
 	}
@@ -230,14 +231,11 @@ func (l *oneLayer) fetchRanges(ctx context.Context, in *store.Ingest) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var mu sync.Mutex
-	next := from
-	take := func() (int64, int64) {
-		mu.Lock()
-		defer mu.Unlock()
-		start := next
-		next = min(next+rangeSize, l.d.Size)
-		return start, next
+	var next atomic.Int64
+	next.Store(from)
+	take := func() (start, end int64) {
+		end = next.Add(rangeSize)
+		return end - rangeSize, min(end, l.d.Size)
 	}
 	var running sync.WaitGroup
 	for range ranges {

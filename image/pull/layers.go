@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -63,8 +63,7 @@ func (s *layerSet) run(ctx context.Context) error {
 		if l.first = firsts[d.Digest]; l.first == nil {
 			l.first, firsts[d.Digest] = l, l
 		} else if l.first.d.Size != d.Size {
-			return errors.New("layer " + d.Digest.String() + ": the manifest gives it two sizes, " +
-				strconv.FormatInt(l.first.d.Size, 10) + " and " + strconv.FormatInt(d.Size, 10))
+			return fmt.Errorf("layer %s: the manifest gives it two sizes, %d and %d", d.Digest, l.first.d.Size, d.Size)
 		}
 		s.layers = append(s.layers, l)
 	}
@@ -163,7 +162,7 @@ func (l *oneLayer) settle(ctx context.Context) error {
 	}
 	dir, ok := l.set.p.o.Store.Layer(l.set.chain[l.index])
 	if !ok {
-		return errors.New("layer " + l.set.chain[l.index].String() + ": it was removed while the image was pulled")
+		return fmt.Errorf("layer %s: it was removed while the image was pulled", l.set.chain[l.index])
 	}
 	f, err := os.Open(dir)
 	if err != nil {

@@ -14,33 +14,42 @@ import (
 // fetchManifest returns a manifest or index from the store or the source. raw is
 // its content if that is known.
 func (p *puller) fetchManifest(d image.Descriptor, raw []byte) (*image.Manifest, []byte, error) {
-	if raw == nil && p.o.Store.Has(d.Digest) {
-		m, raw, err := p.o.Store.ReadManifest(d)
-		if err == nil {
-			return m, raw, nil
-		}
-		var damaged *store.DamagedError
-		if !errors.As(err, &damaged) {
-			return nil, nil, err
-		}
-		if err := p.o.Store.RemoveBlob(d.Digest); err != nil {
-			return nil, nil, err
-		}
-	}
+	var err error
 	if raw == nil {
-		var err error
-		if raw, err = p.o.Source.Manifest(p.ctx, p.o.Ref, d); err != nil {
-			return nil, nil, err
-		}
+		raw, err = p.stored(d)
+	}
+	if raw == nil && err == nil {
+		raw, err = p.o.Source.Manifest(p.ctx, p.o.Ref, d)
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	m, err := image.ParseManifest(d.MediaType, raw)
 	return m, raw, err
 }
 
-// manifest reads a manifest that is in the store.
-func (p *puller) manifest(d image.Descriptor) (*image.Manifest, error) {
-	m, _, err := p.o.Store.ReadManifest(d)
-	return m, err
+// stored returns small content of the store, verified; nil when the store does not
+// have it. What is damaged is removed, so that it comes anew.
+func (p *puller) stored(d image.Descriptor) ([]byte, error) {
+	if !p.o.Store.Has(d.Digest) {
+		return nil, nil
+	}
+	raw, err := p.o.Store.ReadBlob(d, image.MaxManifest)
+	var damaged *store.DamagedError
+	if p.o.Source != nil && errors.As(err, &damaged) {
+		p.changed.Store(true)
+		return nil, p.o.Store.RemoveBlob(d.Digest)
+	}
+	return raw, err
+}
+
+// keep writes content into the store that it does not have yet.
+func (p *puller) keep(d image.Descriptor, raw []byte) error {
+	if p.o.Store.Has(d.Digest) {
+		return nil
+	}
+	p.changed.Store(true)
+	return p.o.Store.WriteBlob(d, raw)
 }
 
 // image brings configuration and layers of one image, whose manifest is m, into the
@@ -76,11 +85,7 @@ func (p *puller) image(d image.Descriptor, m *ocispec.Manifest, unpack bool) (*i
 	if err := set.run(p.ctx); err != nil {
 		return nil, err
 	}
-	if raw != nil && !p.o.Store.Has(m.Config.Digest) {
-		p.changed.Store(true)
-		return config, p.o.Store.WriteBlob(m.Config, raw)
-	}
-	return config, nil
+	return config, p.keep(m.Config, raw)
 }
 
 // config returns the configuration and its bytes; nil when it is none of an image.
@@ -100,15 +105,9 @@ func (p *puller) small(d image.Descriptor) ([]byte, error) {
 	if d.Size > image.MaxManifest {
 		return nil, fmt.Errorf("configuration %s: its %d bytes are above the limit of %d", d.Digest, d.Size, image.MaxManifest)
 	}
-	if p.o.Store.Has(d.Digest) {
-		raw, err := p.o.Store.ReadBlob(d, image.MaxManifest)
-		var damaged *store.DamagedError
-		if err == nil || p.o.Source == nil || !errors.As(err, &damaged) {
-			return raw, err
-		}
-		if err := p.o.Store.RemoveBlob(d.Digest); err != nil {
-			return nil, err
-		}
+	raw, err := p.stored(d)
+	if raw != nil || err != nil {
+		return raw, err
 	}
 	if p.o.Source == nil {
 		return nil, fmt.Errorf("configuration %s: %w", d.Digest, store.ErrNotFound)
@@ -118,7 +117,7 @@ func (p *puller) small(d image.Descriptor) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close() // opened for reading
-	raw, err := io.ReadAll(io.LimitReader(r, d.Size+1))
+	raw, err = io.ReadAll(io.LimitReader(r, d.Size+1))
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", d.Digest, err)
 	}

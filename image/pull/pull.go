@@ -87,7 +87,7 @@ func Pull(ctx context.Context, o Options) (Result, error) {
 func Unpack(ctx context.Context, o Options, manifest image.Descriptor) ([]digest.Digest, error) {
 	p := newPuller(ctx, o)
 	p.o.Source = nil
-	m, err := p.manifest(manifest)
+	m, _, err := o.Store.ReadManifest(manifest)
 	if err == nil && m.Image == nil {
 		err = errors.New("it is an index, not the manifest of an image")
 	}
@@ -173,7 +173,8 @@ func (p *puller) one(d image.Descriptor, main bool, raw []byte) error {
 		return err
 	}
 	if m.Image == nil {
-		return p.nested(d, m, raw)
+		// An index in an index: choose has listed its images before it.
+		return p.keep(d, raw)
 	}
 	d.MediaType = m.MediaType
 	config, err := p.image(d, m.Image, main && p.o.Unpack)
@@ -183,11 +184,7 @@ func (p *puller) one(d image.Descriptor, main bool, raw []byte) error {
 	if main {
 		p.result.Image, p.result.Manifest, p.result.Config = d, m.Image, config
 	}
-	if p.o.Store.Has(d.Digest) {
-		return nil
-	}
-	p.changed.Store(true)
-	return p.o.Store.WriteBlob(d, raw)
+	return p.keep(d, raw)
 }
 
 // fits refuses an image without an index that is for none of the platforms that were
@@ -202,15 +199,4 @@ func (p *puller) fits(d image.Descriptor, config *image.Config) error {
 		}
 	}
 	return fmt.Errorf("platform %s: the image is for %s", image.FormatPlatform(p.o.Platforms[0]), image.FormatPlatform(config.Platform))
-}
-
-// nested stores an index of an index, when everything is fetched: its images are in
-// the list of choose.
-func (p *puller) nested(d image.Descriptor, m *image.Manifest, raw []byte) error {
-	if p.o.Store.Has(d.Digest) {
-		return nil
-	}
-	p.changed.Store(true)
-	d.MediaType = m.MediaType
-	return p.o.Store.WriteBlob(d, raw)
 }

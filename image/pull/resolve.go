@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"berth/image"
-	"berth/image/store"
 )
 
 // resolve finds what the name stands for now, and its content.
@@ -50,15 +49,11 @@ func (p *puller) unchanged() (image.Descriptor, *image.Manifest, []byte, error) 
 	if known.Digest != want {
 		return known, nil, nil, nil
 	}
-	m, raw, err := p.o.Store.ReadManifest(known)
-	var damaged *store.DamagedError
-	if errors.As(err, &damaged) {
-		p.changed.Store(true) // it comes anew
-		return known, nil, nil, p.o.Store.RemoveBlob(known.Digest)
+	raw, err := p.stored(known)
+	if raw == nil {
+		return known, nil, nil, err
 	}
-	if errors.Is(err, store.ErrNotFound) {
-		return known, nil, nil, nil
-	}
+	m, err := image.ParseManifest(known.MediaType, raw)
 	if err != nil {
 		return known, nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"io"
 	"slices"
 	"testing"
 
@@ -66,5 +67,29 @@ func TestIndexBomb(t *testing.T) {
 	gc(t, s, GCOptions{})
 	if !whole(s, m) {
 		t.Error("gc has removed what the index needs")
+	}
+}
+
+// TestIngestKeepsWhatWasRead: a source that sends other bytes for what a reader has
+// verified already does not get them into the store.
+func TestIngestKeepsWhatWasRead(t *testing.T) {
+	s := open(t, Options{})
+	d := describe("x", []byte("verified"))
+	in, err := s.Ingest(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.WriteAt([]byte("veri"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := in.WriteAt([]byte("evilfied"), 0); n != 8 || err != nil {
+		t.Fatal(n, err)
+	}
+	raw, err := io.ReadAll(in.Reader())
+	if err != nil || string(raw) != "verified" {
+		t.Errorf("%q, %v", raw, err)
+	}
+	if err := in.Commit(d.Digest); err != nil {
+		t.Error(err)
 	}
 }

@@ -138,7 +138,8 @@ func (in *Ingest) Have() int64 {
 
 // WriteAt puts a part of the content in its place, in any order; readers see it as
 // soon as nothing is missing before it. Bytes beyond the size of the content are
-// refused.
+// refused. Those that readers may have seen stay as they are: others in their place
+// would be in the store and verified by nobody.
 func (in *Ingest) WriteAt(p []byte, off int64) (int, error) {
 	if off < 0 || off > in.d.Size || int64(len(p)) > in.d.Size-off {
 		return 0, fmt.Errorf("fetch %s: the source sends more than the %d bytes that were announced", in.d.Digest, in.d.Size)
@@ -146,7 +147,9 @@ func (in *Ingest) WriteAt(p []byte, off int64) (int, error) {
 	if err := in.ended(); err != nil {
 		return 0, err
 	}
-	n, err := in.f.WriteAt(p, off)
+	seen := int(max(0, min(in.Have()-off, int64(len(p)))))
+	n, err := in.f.WriteAt(p[seen:], off+int64(seen))
+	n += seen
 	if err != nil {
 		in.Fail(err)
 		return n, err
