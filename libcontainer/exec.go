@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"berth/cgroups"
 	"berth/internal/accounts"
+	"berth/internal/idmap"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/launch"
 	"berth/libcontainer/state"
@@ -221,11 +223,9 @@ func (rt *Runtime) execPlan(c *opened, p *specs.Process, doc *specconv.Document,
 }
 
 // noSetgroups tells whether the kernel refuses setgroups(2) in the user namespace
-// that the container's processes are in, its own or that of berth: its maker had to
-// give it up to map a single gid.
+// that the container's processes are in, its own or that of berth.
 func noSetgroups(s *state.State) bool {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/setgroups", s.PID))
-	return err == nil && len(data) >= 4 && string(data[:4]) == "deny"
+	return idmap.SetgroupsDenied("/proc/" + strconv.Itoa(s.PID))
 }
 
 // join starts the init stage in the container's namespaces and cgroup.

@@ -94,7 +94,7 @@ func capList(bits uint64) []string {
 
 // lastCap is the highest capability of the running kernel.
 func lastCap() int {
-	text, err := readfile.Read("/proc/sys/kernel/cap_last_cap", 64<<10)
+	text, err := readfile.Kernel("/proc/sys/kernel/cap_last_cap")
 	if err != nil {
 		return oldestLastCap
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"berth/internal/idmap"
 	"berth/internal/linux"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/intelrdt"
@@ -616,7 +617,7 @@ func TestJoinedUserNamespace(t *testing.T) {
 	needRoot(t)
 	same := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 0, Size: 1<<32 - 1}}
 	other := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 7, Size: 10}}
-	if inUserNS() {
+	if idmap.Inside() {
 		t.Skip("the tests run in a user namespace, whose map is not the identity")
 	}
 	for _, test := range []struct {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"berth/internal/idmap"
 	"berth/libcontainer/wire"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -25,7 +26,7 @@ var defaultDevices = [...]wire.Device{
 // describe them, and its own.
 func (c *converter) devices() {
 	r := &c.plan.Rootfs
-	r.BindDevices = c.plan.UserNS || inUserNS()
+	r.BindDevices = c.plan.UserNS || idmap.Inside()
 	own := make([]wire.Device, 0, len(c.linux.Devices))
 	for i := range c.linux.Devices {
 		d, ok := c.device(i, &c.linux.Devices[i])

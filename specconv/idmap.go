@@ -2,9 +2,8 @@ package specconv
 
 import (
 	"math"
-	"os"
-	"strings"
 
+	"berth/internal/idmap"
 	"berth/internal/linux"
 	"berth/libcontainer/configs"
 
@@ -22,7 +21,7 @@ func (c *converter) mappings() {
 		if len(uids) > 0 || len(gids) > 0 {
 			c.fault("linux.uidMappings and linux.gidMappings need a user namespace in linux.namespaces")
 		}
-		c.plan.NoSetgroups = setgroupsDenied("/proc/self")
+		c.plan.NoSetgroups = idmap.SetgroupsDenied("/proc/self")
 		return
 	}
 	c.plan.UserNS = true
@@ -36,17 +35,8 @@ func (c *converter) mappings() {
 	c.needRoot("linux.gidMappings", c.gids)
 	c.cfg.UIDMappings, c.cfg.GIDMappings = c.uids, c.gids
 	// Without newgidmap(1) one may map only one's own gid, and only after giving
-	// up setgroups(2); what a user namespace has given up, those made in it do not
-	// have either (user_namespaces(7)).
-	c.plan.NoSetgroups = c.cfg.Rootless && ownGroupOnly(c.gids) || setgroupsDenied("/proc/self")
-}
-
-// setgroupsDenied tells that the user namespace of a process, given as its directory
-// in procfs, has given up setgroups(2): that of berth itself, as in a build by an
-// ordinary user, is the container's, too.
-func setgroupsDenied(process string) bool {
-	data, err := os.ReadFile(process + "/setgroups")
-	return err == nil && strings.HasPrefix(string(data), "deny")
+	// up setgroups(2) (user_namespaces(7)).
+	c.plan.NoSetgroups = c.cfg.Rootless && ownGroupOnly(c.gids) || idmap.SetgroupsDenied("/proc/self")
 }
 
 // idMaps checks a list of mappings as the kernel would, and converts it.
@@ -98,10 +88,6 @@ func (c *converter) needRoot(path string, maps []configs.IDMap) {
 
 // mapped tells whether id exists in the user namespace that maps describe.
 func mapped(maps []configs.IDMap, id uint32) bool {
-	for _, m := range maps {
-		if id >= m.Container && uint64(id) < uint64(m.Container)+uint64(m.Size) {
-			return true
-		}
-	}
-	return false
+	_, ok := hostID(maps, id)
+	return ok
 }

@@ -1,12 +1,11 @@
 package specconv
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 
-	"berth/internal/readfile"
+	"berth/internal/idmap"
 	"berth/libcontainer/configs"
 )
 
@@ -17,7 +16,7 @@ func (c *converter) joinedMappings(path string) {
 	dir, ok := strings.CutSuffix(path, "/ns/user")
 	ok = ok && strings.HasPrefix(dir, "/proc/")
 	// What berth's own has given up, all below have.
-	c.plan.NoSetgroups = setgroupsDenied("/proc/self") || ok && setgroupsDenied(dir)
+	c.plan.NoSetgroups = idmap.SetgroupsDenied("/proc/self") || ok && idmap.SetgroupsDenied(dir)
 	if len(c.uids) == 0 && len(c.gids) == 0 {
 		return
 	}
@@ -30,26 +29,14 @@ func (c *converter) joinedMappings(path string) {
 }
 
 func (c *converter) sameMaps(path, file string, want []configs.IDMap) {
-	text, err := readfile.Read(file, 64<<10)
+	have, err := idmap.Read(file)
 	if err != nil {
 		c.note("%s: %v", path, err)
 		return
 	}
-	if have := parseMaps(string(text)); !slices.Equal(sortedMaps(have), sortedMaps(want)) {
+	if !slices.Equal(sortedMaps(have), sortedMaps(want)) {
 		c.fault("%s differs from the mapping of the user namespace to join, %s", path, file)
 	}
-}
-
-// parseMaps reads the lines of /proc/PID/uid_map.
-func parseMaps(text string) []configs.IDMap {
-	var out []configs.IDMap
-	for line := range strings.Lines(text) {
-		var m configs.IDMap
-		if _, err := fmt.Sscan(line, &m.Container, &m.Host, &m.Size); err == nil {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 func sortedMaps(maps []configs.IDMap) []configs.IDMap {
@@ -62,15 +49,4 @@ func sortedMaps(maps []configs.IDMap) []configs.IDMap {
 // by itself: its own group, nothing else.
 func ownGroupOnly(maps []configs.IDMap) bool {
 	return len(maps) == 1 && maps[0].Size == 1 && int64(maps[0].Host) == int64(os.Getegid())
-}
-
-// inUserNS tells whether berth itself runs in a user namespace other than the
-// initial one, whose map is the identity over all ids.
-func inUserNS() bool {
-	text, err := readfile.Read("/proc/self/uid_map", 64<<10)
-	if err != nil {
-		return false
-	}
-	maps := parseMaps(string(text))
-	return len(maps) != 1 || maps[0] != configs.IDMap{Size: 1<<32 - 1}
 }

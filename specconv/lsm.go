@@ -1,9 +1,9 @@
 package specconv
 
 import (
-	"berth/internal/readfile"
-
 	"syscall"
+
+	"berth/internal/readfile"
 )
 
 const selinuxMagic = 0xf97cff8c
@@ -14,6 +14,6 @@ func selinuxEnabled() bool {
 }
 
 func apparmorEnabled() bool {
-	text, err := readfile.Read("/sys/module/apparmor/parameters/enabled", 64<<10)
+	text, err := readfile.Kernel("/sys/module/apparmor/parameters/enabled")
 	return err == nil && len(text) > 0 && text[0] == 'Y'
 }

@@ -44,7 +44,7 @@ func detect(root, self string) (*cgroups.Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := readfile.Read(self, 64<<10)
+	own, err := readfile.Kernel(self)
 	if err != nil {
 		return nil, err
 	}

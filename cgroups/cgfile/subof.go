@@ -2,16 +2,17 @@ package cgfile
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
+
+	"berth/internal/readfile"
 )
 
 // SubOf opens the cgroup of the v2 hierarchy that a process is in, which is d or lies
 // below it. The process may belong to a hostile container: whatever it has moved
 // itself to, nothing outside d is opened.
 func (d *Dir) SubOf(pid int) (*Dir, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	text, err := readfile.Kernel(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
 		return nil, err
 	}

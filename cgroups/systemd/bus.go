@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/idmap"
+
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
@@ -36,18 +38,7 @@ func userManager() bool {
 	if os.Geteuid() != 0 {
 		return true
 	}
-	return inUserNamespace() && unix.Access(systemSocket, unix.W_OK) != nil
-}
-
-// inUserNamespace says that ids are mapped: the first user namespace maps each to
-// itself.
-func inUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false // no user namespaces in the kernel
-	}
-	f := strings.Fields(string(b))
-	return len(f) != 3 || f[0] != "0" || f[1] != "0" || f[2] != "4294967295"
+	return idmap.Inside() && unix.Access(systemSocket, unix.W_OK) != nil
 }
 
 const systemSocket = "/run/systemd/private"

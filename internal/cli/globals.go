@@ -1,19 +1,18 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 
 	"berth/internal/command"
+	"berth/internal/idmap"
 	"berth/internal/imageside"
 	"berth/libcontainer"
 	"berth/libcontainer/state"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 )
 
 const defaultRoot = "/run/berth"
@@ -104,7 +103,7 @@ func rootless(flag string, systemd bool) (bool, error) {
 	if os.Geteuid() != 0 {
 		return true, nil
 	}
-	return !systemd && inUserNamespace(), nil
+	return !systemd && idmap.Inside(), nil
 }
 
 // hostRoot tells whether berth may write to /run. Root of a user namespace may
@@ -114,23 +113,5 @@ func hostRoot() bool {
 	if os.Geteuid() != 0 {
 		return false
 	}
-	return os.Getenv("USER") == "root" || !inUserNamespace()
-}
-
-// inUserNamespace looks for the map of the initial namespace, which maps all ids
-// to themselves (user_namespaces(7)).
-func inUserNamespace() bool {
-	// Not os.ReadFile: it would start the network poller, for every verb.
-	fd, err := unix.Open("/proc/self/uid_map", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false // a kernel without user namespaces
-	}
-	defer unix.Close(fd)
-	var buf [256]byte
-	n, err := unix.Read(fd, buf[:])
-	if err != nil {
-		return false
-	}
-	f := bytes.Fields(buf[:n])
-	return len(f) != 3 || string(f[0]) != "0" || string(f[1]) != "0" || string(f[2]) != "4294967295"
+	return os.Getenv("USER") == "root" || !idmap.Inside()
 }

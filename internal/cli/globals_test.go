@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"berth/internal/idmap"
 	"berth/libcontainer"
 )
 
@@ -64,7 +65,7 @@ func TestRootless(t *testing.T) {
 		}
 	}
 	auto, err := rootless("auto", false)
-	if err != nil || auto != (os.Geteuid() != 0 || inUserNamespace()) {
+	if err != nil || auto != (os.Geteuid() != 0 || idmap.Inside()) {
 		t.Errorf("auto: %v, %v", auto, err)
 	}
 	if _, err := rootless("maybe", false); err == nil {

@@ -33,6 +33,9 @@ func Read(name string, limit int) ([]byte, error) {
 	return data, nil
 }
 
+// Kernel reads a file of procfs, sysfs or a cgroup.
+func Kernel(name string) ([]byte, error) { return Read(name, 64<<10) }
+
 func open(name string) (int, error) {
 	for {
 		fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
