@@ -192,10 +192,8 @@ func (b *blobReader) fit(resp *http.Response) error {
 	}
 	// The server has no ranges, and the stream broke: what is known already is
 	// read again.
-	if _, err := io.CopyN(io.Discard, resp.Body, b.offset); err != nil {
-		return err
-	}
-	return nil
+	_, err := io.CopyN(io.Discard, resp.Body, b.offset)
+	return err
 }
 
 func (b *blobReader) fitRange(resp *http.Response) error {

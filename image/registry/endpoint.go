@@ -65,8 +65,7 @@ func (e *Entry) replace(name, location string) string {
 		return name
 	}
 	if strings.HasPrefix(e.Prefix, "*.") {
-		host, rest, _ := strings.Cut(name, "/")
-		_ = host // the location takes its place
+		_, rest, _ := strings.Cut(name, "/") // the location takes the host's place
 		return location + "/" + rest
 	}
 	return location + name[len(e.Prefix):]

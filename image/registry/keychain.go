@@ -1,9 +1,9 @@
 package registry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -127,11 +127,9 @@ func (f *authFile) find(r authn.Resource) (authn.AuthConfig, bool, error) {
 			return auth, ok, err
 		}
 	}
-	for _, key := range hostKeys(host) {
-		for _, form := range []string{key, "https://" + key, "https://" + key + "/", "http://" + key, "https://" + key + "/v1/", "https://" + key + "/v2/"} {
-			if auth, ok := f.auths[form]; ok && filled(auth) {
-				return auth, true, nil
-			}
+	for _, form := range hostForms(host) {
+		if auth, ok := f.auths[form]; ok && filled(auth) {
+			return auth, true, nil
 		}
 	}
 	return authn.AuthConfig{}, false, nil
@@ -149,6 +147,18 @@ func hostKeys(host string) []string {
 	}
 	return []string{host}
 }
+
+// hostForms are all ways in which files have a registry as a key.
+func hostForms(host string) []string {
+	var forms []string
+	for _, key := range hostKeys(host) {
+		forms = append(forms, key, "https://"+key, "https://"+key+"/", "http://"+key, "https://"+key+"/v1/", "https://"+key+"/v2/")
+	}
+	return forms
+}
+
+// helper is the program that keeps a registry's credentials, empty when the file does.
+func (f *authFile) helper(key string) string { return cmp.Or(f.helpers[key], f.store) }
 
 // askHelper runs docker-credential-PROGRAM. That it knows nothing is no error.
 func askHelper(program, key string) (authn.AuthConfig, bool, error) {
@@ -188,10 +198,7 @@ func (k *Keychain) Store(host string, auth authn.AuthConfig) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	program := file.helpers[key]
-	if program == "" {
-		program = file.store
-	}
+	program := file.helper(key)
 	if program == "" {
 		return path, file.change(path, map[string]*authn.AuthConfig{key: &auth})
 	}
@@ -220,19 +227,14 @@ func (k *Keychain) Erase(host string) ([]string, error) {
 			return places, err
 		}
 		gone := map[string]*authn.AuthConfig{}
-		for _, key := range hostKeys(host) {
-			for _, form := range []string{key, "https://" + key, "https://" + key + "/", "http://" + key, "https://" + key + "/v1/", "https://" + key + "/v2/"} {
-				if _, ok := file.auths[form]; ok {
-					gone[form] = nil
-				}
+		for _, form := range hostForms(host) {
+			if _, ok := file.auths[form]; ok {
+				gone[form] = nil
 			}
 		}
-		program := file.helpers[hostKeys(host)[0]]
-		if program == "" {
-			program = file.store
-		}
-		if program != "" {
-			erased, err := eraseHelper(program, hostKeys(host)[0])
+		key := hostKeys(host)[0]
+		if program := file.helper(key); program != "" {
+			erased, err := eraseHelper(program, key)
 			if err != nil {
 				return places, err
 			}
@@ -267,20 +269,12 @@ func eraseHelper(program, key string) (bool, error) {
 
 // readAuthFile reads one; a file that is not there is empty.
 func readAuthFile(path string) (*authFile, error) {
-	f, err := os.Open(path)
+	raw, err := readSettings(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &authFile{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("credentials: %w", err)
-	}
-	defer f.Close() // only read
-	raw, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
-	if err != nil {
-		return nil, fmt.Errorf("credentials: %w", err)
-	}
-	if len(raw) > maxSettings {
-		return nil, fmt.Errorf("credentials %s: it is longer than %d bytes", path, maxSettings)
 	}
 	file, err := parseAuthFile(raw)
 	if err != nil {

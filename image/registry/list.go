@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,18 +30,7 @@ func (c *Client) Tags(ctx context.Context, ref image.Reference, page func([]stri
 			method: http.MethodGet, path: s.ep.repo + "/tags/list", query: url.Values{"n": {"1000"}},
 			scopes: []string{pullScope(s.ep.repo)}, want: []int{http.StatusOK},
 		}
-		return s.pages(ctx, q, func(raw []byte) (int, error) {
-			var list struct {
-				Tags []string `json:"tags"`
-			}
-			if err := json.Unmarshal(raw, &list); err != nil {
-				return 0, &badAnswer{err}
-			}
-			for i, tag := range list.Tags {
-				list.Tags[i] = clean(tag)
-			}
-			return len(list.Tags), page(list.Tags)
-		})
+		return s.names(ctx, q, page)
 	})
 }
 
@@ -54,22 +43,29 @@ func (c *Client) Catalog(ctx context.Context, host string, page func([]string) e
 		method: http.MethodGet, path: "_catalog", query: url.Values{"n": {"1000"}},
 		scopes: []string{"registry:catalog:*"}, want: []int{http.StatusOK},
 	}
+	return s.names(ctx, q, page)
+}
+
+// names calls page with the names on each page, of tags or of repositories.
+func (s *session) names(ctx context.Context, q call, page func([]string) error) error {
 	return s.pages(ctx, q, func(raw []byte) (int, error) {
 		var list struct {
+			Tags         []string `json:"tags"`
 			Repositories []string `json:"repositories"`
 		}
 		if err := json.Unmarshal(raw, &list); err != nil {
 			return 0, &badAnswer{err}
 		}
-		for i, name := range list.Repositories {
-			list.Repositories[i] = clean(name)
+		names := slices.Concat(list.Tags, list.Repositories)
+		for i, name := range names {
+			names[i] = clean(name)
 		}
-		return len(list.Repositories), page(list.Repositories)
+		return len(names), page(names)
 	})
 }
 
 // pages follows the links from page to page (distribution specification, "Listing
-// Tags"). take returns how many names a page has.
+// Tags"). take returns how many entries a page has; one without any is the last.
 func (s *session) pages(ctx context.Context, q call, take func([]byte) (int, error)) error {
 	total := 0
 	for {
@@ -77,10 +73,7 @@ func (s *session) pages(ctx context.Context, q call, take func([]byte) (int, err
 		var next string
 		err := s.whole(ctx, q, func(resp *http.Response) error {
 			var err error
-			raw, err = io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
-			if err == nil && len(raw) > maxPage {
-				err = bad("a page is longer than %d bytes", maxPage)
-			}
+			raw, err = readAnswer(resp, maxPage)
 			next = nextLink(resp.Header)
 			return err
 		})
@@ -154,13 +147,9 @@ func (c *Client) Referrers(ctx context.Context, ref image.Reference, subject ima
 	if err != nil {
 		return nil, err
 	}
-	kept := list[:0]
-	for _, d := range list {
-		if artifactType == "" || d.ArtifactType == artifactType {
-			kept = append(kept, d)
-		}
-	}
-	return kept, nil
+	return slices.DeleteFunc(list, func(d image.Descriptor) bool {
+		return artifactType != "" && d.ArtifactType != artifactType
+	}), nil
 }
 
 func (s *session) referrers(ctx context.Context, subject image.Descriptor, artifactType string) ([]image.Descriptor, error) {
@@ -168,53 +157,34 @@ func (s *session) referrers(ctx context.Context, subject image.Descriptor, artif
 		op: "list referrers", object: s.ep.String() + "@" + subject.Digest.String(),
 		method: http.MethodGet, path: s.ep.repo + "/referrers/" + subject.Digest.String(),
 		header: http.Header{"Accept": {ocispec.MediaTypeImageIndex}},
-		scopes: []string{pullScope(s.ep.repo)}, want: []int{http.StatusOK, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed},
+		scopes: []string{pullScope(s.ep.repo)}, want: []int{http.StatusOK},
 	}
 	if artifactType != "" {
 		q.query = url.Values{"artifactType": {artifactType}}
 	}
 	var list []image.Descriptor
-	missing := false
-	first := true
-	for q.url != nil || first {
-		first = false
-		next := ""
-		err := s.whole(ctx, q, func(resp *http.Response) error {
-			if missing = resp.StatusCode != http.StatusOK; missing {
-				return nil
-			}
-			raw, err := readManifest(resp)
-			if err != nil {
-				return err
-			}
-			m, err := image.ParseManifest(ocispec.MediaTypeImageIndex, raw)
-			if err != nil {
-				return &badAnswer{err}
-			}
-			list = append(list, m.Index.Manifests...)
-			next = nextLink(resp.Header)
-			return nil
-		})
+	err := s.pages(ctx, q, func(raw []byte) (int, error) {
+		m, err := image.ParseManifest(ocispec.MediaTypeImageIndex, raw)
 		if err != nil {
-			return nil, err
+			return 0, &badAnswer{err}
 		}
-		if q.url = nil; next != "" && len(list) < image.MaxIndex {
-			if q.url, err = s.follow(next); err != nil {
-				return nil, err
-			}
+		if list = append(list, m.Index.Manifests...); len(list) > image.MaxIndex {
+			return 0, bad("there are more than %d", image.MaxIndex)
 		}
-	}
-	if missing {
+		return len(m.Index.Manifests), nil
+	})
+	var refused *Error
+	if errors.As(err, &refused) && slices.Contains([]int{http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed}, refused.Status) {
 		return s.referrersTag(ctx, subject)
 	}
-	return list, nil
+	return list, err
 }
 
 // referrersTag reads the fallback of the specification ("Referrers Tag Schema").
 func (s *session) referrersTag(ctx context.Context, subject image.Descriptor) ([]image.Descriptor, error) {
 	tag := strings.Replace(subject.Digest.String(), ":", "-", 1)
 	_, raw, err := s.manifest(ctx, tag, image.Descriptor{Size: -1})
-	if e, ok := err.(*Error); ok && e.Status == http.StatusNotFound { //nolint:errorlint // it comes from send as it is
+	if errors.Is(err, image.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
@@ -287,7 +257,7 @@ func (c *Client) searchV1(ctx context.Context, host, term string, limit int) ([]
 		} `json:"results"`
 	}
 	err = s.whole(ctx, q, func(resp *http.Response) error {
-		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
+		raw, err := readAnswer(resp, maxPage)
 		if err != nil {
 			return err
 		}

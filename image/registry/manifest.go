@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-	_ "crypto/sha256" // digests
-	_ "crypto/sha512" // digests
 	"errors"
 	"fmt"
 	"io"
@@ -106,7 +104,7 @@ func (s *session) manifest(ctx context.Context, id string, want image.Descriptor
 	var raw []byte
 	err := s.whole(ctx, q, func(resp *http.Response) error {
 		var err error
-		if raw, err = readManifest(resp); err != nil {
+		if raw, err = readAnswer(resp, image.MaxManifest); err != nil {
 			return err
 		}
 		got, err = checkManifest(resp.Header, raw, want)
@@ -138,18 +136,13 @@ func (s *session) whole(ctx context.Context, q call, read func(*http.Response) e
 	}
 }
 
-func readManifest(resp *http.Response) ([]byte, error) {
-	if resp.ContentLength > image.MaxManifest {
-		return nil, bad("%d bytes are above the limit of %d", resp.ContentLength, image.MaxManifest)
+// readAnswer reads an answer of at most limit bytes.
+func readAnswer(resp *http.Response, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = bad("the answer is above the limit of %d bytes", limit)
 	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, image.MaxManifest+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(raw) > image.MaxManifest {
-		return nil, bad("it is above the limit of %d bytes", image.MaxManifest)
-	}
-	return raw, nil
+	return raw, err
 }
 
 // checkManifest holds the bytes against everything that is said of them.
@@ -227,7 +220,7 @@ func (s *session) head(ctx context.Context, id string) (image.Descriptor, error)
 // errShort says that an answer ended before its time.
 var errShort = errors.New("it ends too early")
 
-// size formats the header of a range, first to last byte.
+// rangeHeader names a part of a blob by its first and last byte.
 func rangeHeader(offset, n int64) string {
 	return "bytes=" + strconv.FormatInt(offset, 10) + "-" + strconv.FormatInt(offset+n-1, 10)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/opencontainers/go-digest"
@@ -50,7 +51,7 @@ func (c *Client) Push(ctx context.Context, o PushOptions) error {
 	if o.Parallel <= 0 {
 		o.Parallel = 4
 	}
-	p := &push{PushOptions: o, s: c.session(list[len(list)-1]), seen: map[digest.Digest]bool{}}
+	p := &push{PushOptions: o, s: c.session(list[len(list)-1]), seen: map[digest.Digest]bool{}, listed: map[digest.Digest]bool{}}
 	return p.manifest(ctx, o.Descriptor, identifier(o.Ref))
 }
 
@@ -58,7 +59,9 @@ func (c *Client) Push(ctx context.Context, o PushOptions) error {
 type push struct {
 	PushOptions
 	s    *session
-	seen map[digest.Digest]bool
+	seen map[digest.Digest]bool // blobs that were sent, or are on their way
+	// listed are manifests of indexes.
+	listed map[digest.Digest]bool
 }
 
 // manifest sends a manifest with all that it names, as id.
@@ -76,13 +79,17 @@ func (p *push) manifest(ctx context.Context, d image.Descriptor, id string) erro
 	}
 	if m.Index != nil {
 		for _, sub := range m.Index.Manifests {
+			if p.listed[sub.Digest] {
+				continue // a second time
+			}
+			p.listed[sub.Digest] = true
 			if err := p.manifest(ctx, sub, sub.Digest.String()); err != nil {
 				return err
 			}
 		}
 	} else {
 		// The configuration last: registries that look into it find its layers.
-		if err := p.blobs(ctx, append(append([]image.Descriptor{}, m.Image.Layers...), m.Image.Config)); err != nil {
+		if err := p.blobs(ctx, slices.Concat(m.Image.Layers, []image.Descriptor{m.Image.Config})); err != nil {
 			return err
 		}
 	}
@@ -127,14 +134,12 @@ func (p *push) blobs(ctx context.Context, list []image.Descriptor) error {
 		if ctx.Err() != nil {
 			break
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			defer func() { <-slots }()
 			if err := p.blob(ctx, d); err != nil {
 				cancel(err)
 			}
-		}()
+		})
 	}
 	wg.Wait()
 	return context.Cause(ctx)

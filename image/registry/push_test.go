@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -269,6 +270,20 @@ func TestLinkElsewhere(t *testing.T) {
 	}
 	if n := len(other.Requests()); n != 0 {
 		t.Errorf("%d requests elsewhere", n)
+	}
+}
+
+// A list of referrers whose pages hold nothing and always name another one ends.
+func TestReferrersWithoutEnd(t *testing.T) {
+	r := start(t, testregistry.Options{})
+	subject, _ := someImage(r, "team/app", "v1", noise(10))
+	path := "/v2/team/app/referrers/" + subject.Digest.String()
+	r.Inject(testregistry.Fault{Path: "/referrers/", Rewrite: func(h http.Header) { h.Set("Link", "<"+path+`>; rel="next"`) }})
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	got, err := client(t, registry.Options{}).Referrers(ctx, ref(t, r.Ref("team/app", "v1")), subject, "")
+	if err != nil || len(got) != 0 || r.Count(http.MethodGet, path) != 1 {
+		t.Errorf("%v, %v after %d requests", got, err, r.Count(http.MethodGet, path))
 	}
 }
 

@@ -141,7 +141,7 @@ func (s *Settings) readContainers(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("registry settings %s: %w", path, err)
+		return fmt.Errorf("registry settings: %w", err)
 	}
 	if !info.IsDir() {
 		return s.read(path, false)
@@ -165,7 +165,7 @@ func (s *Settings) read(path string, own bool) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("registry settings %s: %w", path, err)
+		return fmt.Errorf("registry settings: %w", err)
 	}
 	var file settingsFile
 	meta, err := toml.Decode(string(raw), &file)
@@ -203,6 +203,7 @@ func (s *Settings) alias(names map[string]string) {
 	}
 }
 
+// readSettings reads a file of the user, of settings or credentials.
 func readSettings(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -211,7 +212,7 @@ func readSettings(path string) ([]byte, error) {
 	defer f.Close() // nothing was written
 	raw, err := io.ReadAll(io.LimitReader(f, maxSettings+1))
 	if err == nil && len(raw) > maxSettings {
-		err = fmt.Errorf("it is longer than %d bytes", maxSettings)
+		err = fmt.Errorf("%s is longer than %d bytes", path, maxSettings)
 	}
 	return raw, err
 }

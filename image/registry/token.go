@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -142,8 +142,8 @@ func (s *session) fetchToken(ctx context.Context, scheme string, scopes []string
 
 // noGet tells a token server that has the OAuth flow alone.
 func noGet(err error) bool {
-	e, ok := err.(*Error) //nolint:errorlint // it comes from tokenRequest.do as it is
-	return ok && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed)
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed)
 }
 
 // tokenRequest is a question to a token server
@@ -219,7 +219,7 @@ func (t tokenRequest) do(ctx context.Context, req *http.Request, authorization s
 		return token{}, e
 	}
 	defer resp.Body.Close() // only read
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxToken+1))
+	raw, err := readAnswer(resp, maxToken)
 	if err != nil {
 		return token{}, fmt.Errorf("log in to %s: token server %s: %w", t.s.ep.name, t.realm.Host, err)
 	}
@@ -264,9 +264,6 @@ func parseToken(raw []byte, now time.Time) (token, error) {
 		AccessToken  string `json:"access_token"`
 		RefreshToken string `json:"refresh_token"`
 		ExpiresIn    int64  `json:"expires_in"`
-	}
-	if len(raw) > maxToken {
-		return token{}, bad("token server: its answer is longer than %d bytes", maxToken)
 	}
 	if err := json.Unmarshal(raw, &answer); err != nil {
 		return token{}, bad("token server: its answer is not what it should be: %w", err)
