@@ -66,17 +66,16 @@ func (a *Archive) addDocker(ctx context.Context, e dockerEntry) error {
 		return err
 	}
 	if len(e.RepoTags) == 0 {
-		a.entries = append(a.entries, Entry{Descriptor: d})
+		return a.add(Entry{Descriptor: d})
 	}
 	for _, tag := range e.RepoTags {
 		name, err := image.ParseReference(tag)
 		if err != nil {
 			return err
 		}
-		if a.has(name) {
-			return fmt.Errorf("two images are called %s", name)
+		if err := a.add(Entry{Name: name, Tag: tag, Descriptor: d}); err != nil {
+			return err
 		}
-		a.entries = append(a.entries, Entry{Name: name, Tag: tag, Descriptor: d})
 	}
 	return nil
 }
@@ -141,11 +140,14 @@ func (a *Archive) layer(ctx context.Context, name string, diffID digest.Digest) 
 		a.where[d.Digest] = name
 		return d, nil
 	}
-	hash := digest.SHA256.Digester()
-	if _, err := io.Copy(hash.Hash(), &stoppable{ctx, f}); err != nil {
-		return image.Descriptor{}, err
+	if d.Digest = a.hashed[name]; d.Digest == "" {
+		hash := digest.SHA256.Digester()
+		if _, err := io.Copy(hash.Hash(), &stoppable{ctx, f}); err != nil {
+			return image.Descriptor{}, err
+		}
+		d.Digest = hash.Digest()
+		a.hashed[name] = d.Digest
 	}
-	d.Digest = hash.Digest()
 	a.where[d.Digest] = name
 	return d, nil
 }

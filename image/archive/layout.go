@@ -45,24 +45,14 @@ func (a *Archive) readLayout() error {
 	}
 	for i, d := range index.Manifests {
 		e, err := layoutEntry(d)
+		if err == nil {
+			err = a.add(e)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: manifests[%d]: %w", ocispec.ImageIndexFile, i, err)
 		}
-		if !e.Name.IsZero() && a.has(e.Name) {
-			return fmt.Errorf("%s: two images are called %s", ocispec.ImageIndexFile, e.Name)
-		}
-		a.entries = append(a.entries, e)
 	}
 	return nil
-}
-
-func (a *Archive) has(name image.Reference) bool {
-	for _, e := range a.entries {
-		if !e.Name.IsZero() && e.Name.String() == name.String() {
-			return true
-		}
-	}
-	return false
 }
 
 func layoutEntry(d image.Descriptor) (Entry, error) {

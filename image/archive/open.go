@@ -33,10 +33,14 @@ type Archive struct {
 	path    string
 	fs      files
 	entries []Entry
+	// names are the entries by their full names.
+	names map[string]int
 	// made are manifests that docker's archives do not have, by their digest.
 	made map[digest.Digest][]byte
 	// where are the files of blobs that are not named after their digest.
 	where map[digest.Digest]string
+	// hashed are the digests of files that were read for them: images share layers.
+	hashed map[string]digest.Digest
 }
 
 // Open opens a layout, which is a directory, or an archive, which is a file or
@@ -51,7 +55,7 @@ func Open(ctx context.Context, path string, o Options) (*Archive, error) {
 
 // OpenFile is Open for a file that is open, which may be a pipe; it takes it over.
 func OpenFile(ctx context.Context, f *os.File, o Options) (*Archive, error) {
-	a := &Archive{path: f.Name(), made: map[digest.Digest][]byte{}, where: map[digest.Digest]string{}}
+	a := newArchive(f.Name())
 	if err := a.open(ctx, f, o); err != nil {
 		return nil, fmt.Errorf("open %s: %w", a.path, err)
 	}
@@ -59,6 +63,10 @@ func OpenFile(ctx context.Context, f *os.File, o Options) (*Archive, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", a.path, err), a.Close())
 	}
 	return a, nil
+}
+
+func newArchive(path string) *Archive {
+	return &Archive{path: path, names: map[string]int{}, made: map[digest.Digest][]byte{}, where: map[digest.Digest]string{}, hashed: map[string]digest.Digest{}}
 }
 
 func (a *Archive) open(ctx context.Context, f *os.File, o Options) error {
@@ -96,6 +104,19 @@ func (a *Archive) readEntries(ctx context.Context) error {
 	return err
 }
 
+// add takes an entry up; an archive says of a name once what it is.
+func (a *Archive) add(e Entry) error {
+	if !e.Name.IsZero() {
+		name := e.Name.String()
+		if _, twice := a.names[name]; twice {
+			return fmt.Errorf("two images are called %s", name)
+		}
+		a.names[name] = len(a.entries)
+	}
+	a.entries = append(a.entries, e)
+	return nil
+}
+
 // Entries are the images in the order of the archive.
 func (a *Archive) Entries() []Entry { return a.entries }
 
@@ -121,10 +142,8 @@ func (a *Archive) Find(ref image.Reference) (Entry, error) {
 		}
 		return Entry{}, fmt.Errorf("%s: it has %d images; say which", a.path, len(a.entries))
 	}
-	for _, e := range a.entries {
-		if !e.Name.IsZero() && e.Name.String() == ref.String() {
-			return e, nil
-		}
+	if i, ok := a.names[ref.String()]; ok {
+		return a.entries[i], nil
 	}
 	for _, e := range a.entries {
 		if d := ref.Digest(); d != "" && e.Descriptor.Digest == d {

@@ -144,7 +144,7 @@ func (p *plan) content(d image.Descriptor) error {
 			}
 		}
 	} else {
-		for _, blob := range append(m.Image.Layers[:len(m.Image.Layers):len(m.Image.Layers)], m.Image.Config) {
+		for _, blob := range slices.Concat(m.Image.Layers, []image.Descriptor{m.Image.Config}) {
 			if !p.seen[blob.Digest] {
 				p.seen[blob.Digest] = true
 				p.blobs = append(p.blobs, blob)

@@ -80,7 +80,8 @@ func (p *plan) keepOthers(dir string) error {
 	if err != nil {
 		return err
 	}
-	a := &Archive{path: dir, fs: directory{root}}
+	a := newArchive(dir)
+	a.fs = directory{root}
 	defer a.Close()
 	if err := a.readLayout(); err != nil {
 		return err

@@ -20,9 +20,9 @@ func (a *Archive) readDir(raw []byte) error {
 	}
 	d := image.Descriptor{MediaType: m.MediaType, Digest: digest.FromBytes(raw), Size: int64(len(raw))}
 	a.made[d.Digest] = raw
-	for _, blob := range append(m.Image.Layers[:len(m.Image.Layers):len(m.Image.Layers)], m.Image.Config) {
-		a.where[blob.Digest] = blob.Digest.Encoded()
+	a.where[m.Image.Config.Digest] = m.Image.Config.Digest.Encoded()
+	for _, l := range m.Image.Layers {
+		a.where[l.Digest] = l.Digest.Encoded()
 	}
-	a.entries = append(a.entries, Entry{Descriptor: d})
-	return nil
+	return a.add(Entry{Descriptor: d})
 }

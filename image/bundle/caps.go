@@ -39,7 +39,7 @@ func capabilities(o *Options, uid uint32) (*specs.LinuxCapabilities, error) {
 	}
 	// --cap-drop all --cap-add X is X alone, as in Docker; else what is dropped is gone.
 	list := append(DefaultCaps(), add...)
-	if len(drop) == len(AllCaps()) {
+	if slices.ContainsFunc(o.CapDrop, func(w string) bool { return strings.EqualFold(w, "ALL") }) {
 		list = add
 	} else {
 		list = slices.DeleteFunc(list, func(c string) bool { return slices.Contains(drop, c) })

@@ -8,58 +8,56 @@ import (
 	"berth/image"
 )
 
-const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // environment is the image's, then the user's. An entry of the image without "=" is
 // no variable: engines that take it for a wish to have the host's of that name hand
 // out secrets (CVE-2026-57231).
 func environment(img *image.Config, o *Options) ([]string, error) {
-	var env []string
+	env := variables{at: map[string]int{}}
 	for _, e := range img.Config.Env {
-		if name, _, ok := strings.Cut(e, "="); !ok || name == "" || hasNUL(e) {
+		if !env.set(e) {
 			o.note("the image's variable %q is not KEY=VALUE: left out", e)
-			continue
 		}
-		env = set(env, e)
 	}
 	if o.Tty {
-		env = preset(env, "TERM=xterm")
+		env.preset("TERM", "xterm")
 	}
-	env = preset(env, defaultPath)
+	env.preset("PATH", defaultPath)
 	for _, e := range o.Env {
-		if name, _, ok := strings.Cut(e, "="); !ok || name == "" || hasNUL(e) {
+		if !env.set(e) {
 			return nil, fmt.Errorf("%q is not KEY=VALUE", e)
 		}
-		env = set(env, e)
 	}
-	return env, nil
+	return env.list, nil
 }
 
-// set replaces the variable of the same name, or appends.
-func set(env []string, entry string) []string {
-	if i := find(env, entry); i >= 0 {
-		env[i] = entry
-		return env
-	}
-	return append(env, entry)
+// variables are KEY=VALUE, each key once. An image may have a million of them.
+type variables struct {
+	list []string
+	at   map[string]int
 }
 
-// preset appends unless there is a variable of the name.
-func preset(env []string, entry string) []string {
-	if find(env, entry) >= 0 {
-		return env
+// set replaces the variable of the same name, or appends; false for what is none.
+func (v *variables) set(entry string) bool {
+	name, _, ok := strings.Cut(entry, "=")
+	if !ok || name == "" || hasNUL(entry) {
+		return false
 	}
-	return append(env, entry)
+	if i, has := v.at[name]; has {
+		v.list[i] = entry
+		return true
+	}
+	v.at[name] = len(v.list)
+	v.list = append(v.list, entry)
+	return true
 }
 
-func find(env []string, entry string) int {
-	name, _, _ := strings.Cut(entry, "=")
-	for i, e := range env {
-		if have, _, _ := strings.Cut(e, "="); have == name {
-			return i
-		}
+// preset sets a variable unless there is one of the name.
+func (v *variables) preset(name, value string) {
+	if _, has := v.at[name]; !has {
+		v.set(name + "=" + value)
 	}
-	return -1
 }
 
 // workingDir is made below the container's root by the runtime where it is missing;
