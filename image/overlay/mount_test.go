@@ -173,10 +173,17 @@ func TestNoAttributes(t *testing.T) {
 }
 
 func TestMostLayers(t *testing.T) {
-	var layers []*os.File
-	for i := range linux.MaxOverlay {
-		layers = append(layers, layer(t, strconv.Itoa(i), "last", strconv.Itoa(i)))
+	layers := []*os.File{layer(t, "0", "0", "last")}
+	dir := t.TempDir()
+	for i := 1; i < linux.MaxOverlay-1; i++ {
+		name := filepath.Join(dir, strconv.Itoa(i))
+		must(t, os.Mkdir(name, 0o755))
+		f, err := os.Open(name)
+		must(t, err)
+		defer f.Close()
+		layers = append(layers, f)
 	}
+	layers = append(layers, layer(t, "499", "499", "last"))
 	root, err := Mount(Options{Layers: layers, Settings: settings(), Point: t.TempDir()})
 	must(t, err)
 	defer root.Close()

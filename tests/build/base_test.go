@@ -51,6 +51,7 @@ func writeBase(t *testing.T, file string) {
 	second.dir("opt/tree", 0o750)
 	second.file("opt/tree/a", "a\n", 0o644)
 	second.file("opt/tree/b", "b\n", 0o644)
+	second.add(&tar.Header{Typeflag: tar.TypeReg, Name: "opt/noted", Mode: 0o644, PAXRecords: map[string]string{"SCHILY.xattr.user.note": "a,b"}}, "noted\n")
 	second.add(&tar.Header{Typeflag: tar.TypeSymlink, Name: "opt/link", Linkname: "tree", Mode: 0o777}, "")
 	second.add(&tar.Header{Typeflag: tar.TypeSymlink, Name: "opt/out", Linkname: "/../../../../etc", Mode: 0o777}, "")
 

@@ -1,13 +1,17 @@
 package build
 
 import (
+	"embed"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -15,14 +19,16 @@ const (
 	baseLayers = 2
 )
 
+// cases is the table.
+//
+//go:embed cases/*.txt
+var cases embed.FS
+
 // TestDockerfiles builds every Dockerfile of the table.
 func TestDockerfiles(t *testing.T) {
 	b := newBuilder(t)
-	files, err := filepath.Glob("cases/*.txt")
+	files, err := fs.Glob(cases, "cases/*.txt")
 	must(t, err)
-	if len(files) == 0 {
-		t.Fatal("there are no cases")
-	}
 	total := 0
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
@@ -109,6 +115,10 @@ func (c *dockerfileCase) skip(t *testing.T) {
 		case "git":
 			if _, err := exec.LookPath("git"); err != nil {
 				t.Skip("needs git")
+			}
+		case "attributes":
+			if err := unix.Setxattr(t.TempDir(), "user.berth", nil, 0); errors.Is(err, unix.ENOTSUP) {
+				t.Skip("needs a file system with attributes of users (tmpfs: since Linux 6.6)")
 			}
 		default:
 			t.Fatalf("needs: %q is unknown", need)

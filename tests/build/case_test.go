@@ -29,15 +29,13 @@ type contextFile struct {
 // readCases reads one file of cases.
 func readCases(t *testing.T, path string) []dockerfileCase {
 	t.Helper()
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases, err := parseCases(string(raw))
+	raw, err := cases.ReadFile(path)
+	must(t, err)
+	list, err := parseCases(string(raw))
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	return cases
+	return list
 }
 
 func parseCases(text string) ([]dockerfileCase, error) {

@@ -20,7 +20,7 @@
 //
 // Heads before the first section: flags (words as a shell splits them without
 // expansion), env (NAME=VALUE of berth's environment), archive (NAME from DIR: packs
-// a directory of the context and takes it out of it), needs (root, git, user),
+// a directory of the context and takes it out of it), needs (root, git, attributes),
 // peers (not compared with buildah, and why), context (the last argument, when
 // it is not the directory). In flags and context @context is the directory. In the
 // Dockerfile @url is a server that has the files of www/, and project.git/ as a

@@ -3,6 +3,7 @@ package build
 import (
 	"archive/tar"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,7 @@ func TestPeers(t *testing.T) {
 		t.Skip("buildah is called as root")
 	}
 	b, p := newBuilder(t), newBuildah(t, peer)
-	files, err := filepath.Glob("cases/*.txt")
+	files, err := fs.Glob(cases, "cases/*.txt")
 	must(t, err)
 	compared, unable := 0, 0
 	for _, file := range files {
