@@ -286,7 +286,7 @@ func initialAffinity(p *specs.Process) ([]byte, error) {
 	if p.ExecCPUAffinity == nil {
 		return nil, nil
 	}
-	return specconv.CPUMask(p.ExecCPUAffinity.Initial)
+	return specconv.BitList(p.ExecCPUAffinity.Initial)
 }
 
 // startExec tells whoever asked which process it is, and lets it run.

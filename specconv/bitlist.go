@@ -14,12 +14,9 @@ const (
 	maxBitList = 1 << 16
 )
 
-// CPUMask parses a list like "0-3,7" into a mask for sched_setaffinity(2): native
-// longs, bit 0 first. The empty list has no mask.
-func CPUMask(list string) ([]byte, error) { return bitList(list) }
-
-// bitList parses comma-separated numbers and ranges.
-func bitList(list string) ([]byte, error) {
+// BitList parses a list like "0-3,7" into a mask as sched_setaffinity(2) takes it:
+// native longs, bit 0 first. The empty list has no mask.
+func BitList(list string) ([]byte, error) {
 	if list == "" {
 		return nil, nil
 	}

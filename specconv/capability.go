@@ -59,11 +59,11 @@ func (c *processConverter) capSet(set string, names []string) uint64 {
 	for _, name := range names {
 		bit, ok := CapabilityBit(name)
 		if !ok {
-			c.warn("%s.capabilities.%s: unknown capability %q ignored", c.path, set, name)
+			c.warn("process.capabilities.%s: unknown capability %q ignored", set, name)
 			continue
 		}
 		if bit > oldestLastCap && bit > lastCap() {
-			c.warn("%s.capabilities.%s: this kernel has no %q", c.path, set, name)
+			c.warn("process.capabilities.%s: this kernel has no %q", set, name)
 			continue
 		}
 		bits |= 1 << bit
@@ -79,7 +79,7 @@ func (c *processConverter) capWithin(set string, bits *uint64, other string, all
 		return
 	}
 	*bits &= allowed
-	c.warn("%s.capabilities.%s: %s ignored, not in %s", c.path, set, strings.Join(capList(missing), " "), other)
+	c.warn("process.capabilities.%s: %s ignored, not in %s", set, strings.Join(capList(missing), " "), other)
 }
 
 func capList(bits uint64) []string {

@@ -115,7 +115,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-func TestReadMounts(t *testing.T) {
+func TestLoadMounts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "f")
 	for text, want := range map[string]string{
 		`[{"destination": "/x"}]`:     "",
 		`[]`:                          "f: an empty list of mounts",
@@ -124,7 +125,10 @@ func TestReadMounts(t *testing.T) {
 		`[{"destination": "/x"}`:      "f:1:22: unexpected end of JSON input",
 		`[{"destination": "\u0000"}]`: `f:1:18: "[0].destination": a NUL byte is not allowed`,
 	} {
-		_, err := ReadMounts("f", strings.NewReader(text))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := LoadMounts(file)
 		got := ""
 		if err != nil {
 			got = err.Error()
@@ -132,5 +136,22 @@ func TestReadMounts(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %q", text, got)
 		}
+	}
+}
+
+// A document that is cut off could be another one.
+func TestStdinTooLarge(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(maxConfig + 1); err != nil {
+		t.Fatal(err)
+	}
+	defer func(was *os.File) { os.Stdin = was }(os.Stdin)
+	os.Stdin = f
+	if _, err := LoadResources("-"); err == nil || err.Error() != "read stdin: larger than 16 MiB" {
+		t.Error(err)
 	}
 }

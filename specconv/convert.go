@@ -146,7 +146,7 @@ func (c *converter) process() {
 	c.cfg.Terminal = p.Terminal
 	c.cfg.ExecCPUAffinity = p.ExecCPUAffinity
 	c.plan.Terminal.Width, c.plan.Terminal.Height = ConsoleSize(p)
-	pc := processConverter{findings: &c.findings, path: "process", opts: ProcessOptions{
+	pc := processConverter{findings: &c.findings, opts: ProcessOptions{
 		Linux: c.linux, UIDMappings: c.uids, GIDMappings: c.gids, NoSetgroups: c.plan.NoSetgroups,
 		Annotations: c.doc.Annotations,
 	}}

@@ -9,6 +9,7 @@ import (
 	"berth/libcontainer/wire"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // defaultDevices are the nodes the spec promises; /dev/console and /dev/ptmx are
@@ -121,12 +122,7 @@ func (c *converter) hostDevice(i int, w *wire.Device) {
 		c.fault("linux.devices[%d]: host device %q: %w", i, w.Path, err)
 		return
 	}
-	if st.Mode&syscall.S_IFMT != w.Mode&syscall.S_IFMT || st.Rdev != makedev(w.Major, w.Minor) {
+	if st.Mode&syscall.S_IFMT != w.Mode&syscall.S_IFMT || st.Rdev != unix.Mkdev(w.Major, w.Minor) {
 		c.fault("linux.devices[%d]: host device %q is not %d:%d, and a user namespace allows no mknod(2)", i, w.Path, w.Major, w.Minor)
 	}
-}
-
-// makedev is the encoding of new_encode_dev for majors of 12 and minors of 20 bits.
-func makedev(major, minor uint32) uint64 {
-	return uint64(minor&0xff | major<<8 | minor&^0xff<<12)
 }

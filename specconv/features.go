@@ -4,36 +4,25 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 )
 
-// FeatureFacts is what other packages know of this build.
-type FeatureFacts struct {
-	// Version and Commit of berth.
-	Version, Commit string
-	// Seccomp is filled by the seccomp package; nil: no such block.
-	Seccomp *features.Seccomp
-	// CgroupV2, Systemd, SystemdUser, Rdma, IntelRdt and NetDevices say what is compiled in.
-	CgroupV2, Systemd, SystemdUser, Rdma, IntelRdt, NetDevices bool
-}
-
-// Features answers `berth features` from the tables Convert reads.
-func Features(facts FeatureFacts) *features.Features {
+// Features answers `berth features` from the tables Convert reads. Version and commit
+// are berth's; seccomp is what its package knows.
+func Features(version, commit string, seccomp *features.Seccomp) *features.Features {
 	yes := true
 	f := &features.Features{
 		OCIVersionMin:                      minVersion,
 		OCIVersionMax:                      maxVersion,
 		Hooks:                              hookNames[:],
-		Annotations:                        map[string]string{"berth.version": facts.Version, "berth.commit": facts.Commit},
+		Annotations:                        map[string]string{"berth.version": version, "berth.commit": commit},
 		PotentiallyUnsafeConfigAnnotations: unsafeAnnotations[:],
 		Linux: &features.Linux{
-			Seccomp: facts.Seccomp,
-			Cgroup: &features.Cgroup{
-				V1: &yes, V2: &facts.CgroupV2, Systemd: &facts.Systemd, SystemdUser: &facts.SystemdUser, Rdma: &facts.Rdma,
-			},
+			Seccomp:         seccomp,
+			Cgroup:          &features.Cgroup{V1: &yes, V2: &yes, Systemd: &yes, SystemdUser: &yes, Rdma: &yes},
 			Apparmor:        &features.Apparmor{Enabled: &yes},
 			Selinux:         &features.Selinux{Enabled: &yes},
-			IntelRdt:        &features.IntelRdt{Enabled: &facts.IntelRdt, Schemata: &facts.IntelRdt, Monitoring: &facts.IntelRdt},
+			IntelRdt:        &features.IntelRdt{Enabled: &yes, Schemata: &yes, Monitoring: &yes},
 			MemoryPolicy:    memoryFeatures(),
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: &yes}},
-			NetDevices:      &features.NetDevices{Enabled: &facts.NetDevices},
+			NetDevices:      &features.NetDevices{Enabled: &yes},
 		},
 	}
 	for i := range mountOptions {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestFeatures(t *testing.T) {
-	f := Features(FeatureFacts{Version: "1", Commit: "c", Systemd: true})
+	f := Features("1", "c", nil)
 	if !slices.Contains(f.MountOptions, "rro") || !slices.Contains(f.MountOptions, "idmap") || !slices.IsSorted(f.MountOptions) {
 		t.Errorf("mount options %q", f.MountOptions)
 	}
@@ -19,7 +19,7 @@ func TestFeatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"ociVersionMin":"1.0.0"`, `"ociVersionMax":"1.3.0"`, `"systemd":true,"systemdUser":false`, `"idmap":{"enabled":true}`} {
+	for _, want := range []string{`"ociVersionMin":"1.0.0"`, `"ociVersionMax":"1.3.0"`, `"cgroup":{"v1":true,"v2":true,"systemd":true,"systemdUser":true,"rdma":true}`, `"idmap":{"enabled":true}`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s is missing in %s", want, text)
 		}

@@ -3,7 +3,6 @@ package specconv
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"strings"
 
@@ -14,14 +13,11 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// ReadMounts decodes a JSON list of mounts, each as in config.json.
-func ReadMounts(name string, r io.Reader) ([]specs.Mount, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxConfig+1))
+// LoadMounts reads a JSON list of mounts, each as in config.json. The file "-" is stdin.
+func LoadMounts(file string) ([]specs.Mount, error) {
+	name, data, err := readInput(file)
 	if err != nil {
 		return nil, err
-	}
-	if len(data) > maxConfig {
-		return nil, errors.New(name + ": too large")
 	}
 	var list []specs.Mount
 	if err := Decode(name, data, &list); err != nil {

@@ -10,9 +10,6 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// maxIDMaps is UID_GID_MAP_MAX_EXTENTS of the kernel, since v4.15.
-const maxIDMaps = 340
-
 // mappings fills the id maps of a new user namespace.
 func (c *converter) mappings() {
 	uids, gids := c.linux.UIDMappings, c.linux.GIDMappings
@@ -44,8 +41,8 @@ func (c *converter) idMaps(path string, list []specs.LinuxIDMapping) []configs.I
 	if len(list) == 0 {
 		return nil
 	}
-	if len(list) > maxIDMaps {
-		c.fault("%s: %d entries, the kernel takes at most %d", path, len(list), maxIDMaps)
+	if len(list) > idmap.MaxMaps {
+		c.fault("%s: %d entries, the kernel takes at most %d", path, len(list), idmap.MaxMaps)
 		return nil
 	}
 	out := make([]configs.IDMap, len(list))

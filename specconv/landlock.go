@@ -1,10 +1,11 @@
 package specconv
 
 import (
-	"bytes"
 	"encoding/json"
 	"math"
 	"path"
+	"slices"
+	"strings"
 
 	"berth/internal/linux"
 	"berth/libcontainer/wire"
@@ -69,72 +70,80 @@ var landlockScopes = [...]accessName{
 	{"signal", linux.LandlockScopeSignal},
 }
 
+// landlockPath is where faults say that they are.
+const landlockPath = `annotations["` + annotationLandlock + `"]`
+
 // landlock converts the annotation; empty: there is none. A field that it does not
 // have is an error, unlike in config.json: nobody else reads it.
 func (c *processConverter) landlock(text string) *wire.Landlock {
 	if text == "" {
 		return nil
 	}
-	const where = `annotations["` + annotationLandlock + `"]`
 	var l landlock
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
+	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
-		c.fault("%s: %w", where, err)
+		c.fault("%s: %w", landlockPath, err)
 		return nil
 	}
 	if d.More() {
-		c.fault("%s: more than one value", where)
-	}
-	access := func(field string, names []string, table []accessName) (bits uint64) {
-		for i, name := range names {
-			bit := uint64(0)
-			for _, a := range table {
-				if a.name == name {
-					bit = a.bit
-				}
-			}
-			if bit == 0 {
-				c.fault("%s.%s[%d]: %q is not an access right of landlock(7)", where, field, i, name)
-			}
-			bits |= bit
-		}
-		return bits
+		c.fault("%s: more than one value", landlockPath)
 	}
 	r := &l.Ruleset
 	w := &wire.Landlock{
-		FS:     access("ruleset.handledAccessFS", r.HandledAccessFS, landlockFS[:]),
-		Net:    access("ruleset.handledAccessNet", r.HandledAccessNet, landlockNet[:]),
-		Scoped: access("ruleset.scoped", r.Scoped, landlockScopes[:]),
+		FS:     c.landlockAccess("ruleset.handledAccessFS", r.HandledAccessFS, landlockFS[:]),
+		Net:    c.landlockAccess("ruleset.handledAccessNet", r.HandledAccessNet, landlockNet[:]),
+		Scoped: c.landlockAccess("ruleset.scoped", r.Scoped, landlockScopes[:]),
 		Strict: l.DisableBestEffort,
 	}
 	if w.FS|w.Net|w.Scoped == 0 {
-		c.fault("%s.ruleset: handles nothing", where)
+		c.fault("%s.ruleset: handles nothing", landlockPath)
 	}
-	allowed := func(field string, names []string, table []accessName, handled uint64) uint64 {
-		bits := access(field, names, table)
-		if bits == 0 || bits&^handled != 0 {
-			c.fault("%s.%s: has to name access rights that the ruleset handles, and no others", where, field)
-		}
-		return bits
-	}
+	c.landlockRules(w, &l)
+	return w
+}
+
+func (c *processConverter) landlockRules(w *wire.Landlock, l *landlock) {
 	for i, rule := range l.Rules.PathBeneath {
-		bits := allowed(at("rules.pathBeneath", i)+".allowedAccess", rule.AllowedAccess, landlockFS[:], w.FS)
+		field := at("rules.pathBeneath", i)
+		bits := c.landlockAllowed(field, rule.AllowedAccess, landlockFS[:], w.FS)
 		for j, p := range rule.Paths {
 			if !path.IsAbs(p) {
-				c.fault("%s.%s: %q is not absolute", where, at(at("rules.pathBeneath", i)+".paths", j), p)
+				c.fault("%s.%s: %q is not absolute", landlockPath, at(field+".paths", j), p)
 			}
 			w.Paths = append(w.Paths, wire.LandlockPath{Path: p, Access: bits})
 		}
 	}
 	for i, rule := range l.Rules.NetPort {
-		bits := allowed(at("rules.netPort", i)+".allowedAccess", rule.AllowedAccess, landlockNet[:], w.Net)
+		field := at("rules.netPort", i)
+		bits := c.landlockAllowed(field, rule.AllowedAccess, landlockNet[:], w.Net)
 		for j, port := range rule.Ports {
 			if port > math.MaxUint16 {
-				c.fault("%s.%s: %d is not a port", where, at(at("rules.netPort", i)+".ports", j), port)
+				c.fault("%s.%s: %d is not a port", landlockPath, at(field+".ports", j), port)
 			}
 			w.Ports = append(w.Ports, wire.LandlockPort{Port: port, Access: bits})
 		}
 	}
-	return w
+}
+
+// landlockAllowed reads what a rule allows, which has to be something that is handled.
+func (c *processConverter) landlockAllowed(rule string, names []string, table []accessName, handled uint64) uint64 {
+	field := rule + ".allowedAccess"
+	bits := c.landlockAccess(field, names, table)
+	if bits == 0 || bits&^handled != 0 {
+		c.fault("%s.%s: has to name access rights that the ruleset handles, and no others", landlockPath, field)
+	}
+	return bits
+}
+
+func (c *processConverter) landlockAccess(field string, names []string, table []accessName) (bits uint64) {
+	for i, name := range names {
+		k := slices.IndexFunc(table, func(a accessName) bool { return a.name == name })
+		if k < 0 {
+			c.fault("%s.%s: %q is not an access right of landlock(7)", landlockPath, at(field, i), name)
+			continue
+		}
+		bits |= table[k].bit
+	}
+	return bits
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 
 	"berth/internal/lazyjson"
@@ -109,6 +111,19 @@ func refuseNUL(name string, data []byte) error {
 	}
 	line, col := lineColumn(data, start)
 	return fmt.Errorf("%s:%d:%d: %q: a NUL byte is not allowed", name, line, col, path)
+}
+
+// readInput reads a file, or stdin for "-", and says what to call it in errors.
+func readInput(file string) (name string, data []byte, err error) {
+	if file != "-" {
+		data, err = readLimited(file)
+		return filepath.Base(file), data, err
+	}
+	data, err = io.ReadAll(io.LimitReader(os.Stdin, maxConfig+1))
+	if err == nil && len(data) > maxConfig {
+		err = fmt.Errorf("read stdin: larger than %d MiB", maxConfig>>20)
+	}
+	return "stdin", data, err
 }
 
 // readLimited reads a file of at most maxConfig bytes.

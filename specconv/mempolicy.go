@@ -45,7 +45,7 @@ func (f *findings) memoryPolicy(p *specs.LinuxMemoryPolicy) *wire.MemoryPolicy {
 	if p == nil {
 		return nil
 	}
-	nodes, err := bitList(p.Nodes)
+	nodes, err := BitList(p.Nodes)
 	if err != nil {
 		f.fault("linux.memoryPolicy.nodes: %w", err)
 	}

@@ -90,14 +90,12 @@ func (c *converter) bindMount(i int, m *specs.Mount, w *wire.Mount) {
 		c.warn("mounts[%d].options: %q ignored, a bind mount takes no file system options", i, w.Data)
 		w.Data = ""
 	}
-	// Engines write rw for every volume that is not ro; it must not lift the
-	// protection of a source that the host mounted read-only (a remount does).
-	if !w.Remount {
-		w.AttrClr &^= linux.MountAttrRdonly
-	}
 	if w.Remount {
 		return
 	}
+	// Engines write rw for every volume that is not ro; it must not lift the
+	// protection of a source that the host mounted read-only (a remount does).
+	w.AttrClr &^= linux.MountAttrRdonly
 	if m.Source == "" {
 		c.fault("mounts[%d].source: missing, a bind mount needs one", i)
 		return
@@ -133,9 +131,7 @@ func (c *converter) freshMount(i int, w *wire.Mount) {
 		c.fault("mounts[%d].options: copy-symlink and src-nofollow need a bind mount", i)
 	}
 	switch w.Type {
-	case "proc", "sysfs":
-		w.SkipLabel = true
-	case "mqueue":
+	case "proc", "sysfs", "mqueue":
 		w.SkipLabel = true
 	case "cgroup", "cgroup2":
 		w.SkipLabel = true

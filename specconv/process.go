@@ -36,7 +36,7 @@ type ProcessOptions struct {
 // stay unset.
 func ConvertProcess(p *specs.Process, opts ProcessOptions) (wire.Process, []string, error) {
 	f := &findings{}
-	c := processConverter{findings: f, path: "process", opts: opts}
+	c := processConverter{findings: f, opts: opts}
 	w := c.convert(p)
 	if err := f.err(); err != nil {
 		return wire.Process{}, nil, err
@@ -55,7 +55,6 @@ func ConsoleSize(p *specs.Process) (width, height uint16) {
 
 type processConverter struct {
 	*findings
-	path string // of the process in its document, for faults
 	opts ProcessOptions
 }
 
@@ -85,25 +84,25 @@ func (c *processConverter) convert(p *specs.Process) wire.Process {
 func (c *processConverter) command(p *specs.Process) {
 	switch {
 	case len(p.Args) == 0:
-		c.fault("%s.args: missing, there is nothing to run", c.path)
+		c.fault("process.args: missing, there is nothing to run")
 	case p.Args[0] == "":
-		c.fault("%s.args[0]: is empty, there is nothing to run", c.path)
+		c.fault("process.args[0]: is empty, there is nothing to run")
 	}
 	switch {
 	case p.Cwd == "":
-		c.fault("%s.cwd: missing", c.path)
+		c.fault("process.cwd: missing")
 	case !filepath.IsAbs(p.Cwd):
-		c.fault("%s.cwd: %q is not absolute", c.path, p.Cwd)
+		c.fault("process.cwd: %q is not absolute", p.Cwd)
 	}
 	if p.OOMScoreAdj != nil && (*p.OOMScoreAdj < -1000 || *p.OOMScoreAdj > 1000) {
-		c.fault("%s.oomScoreAdj: %d is not between -1000 and 1000", c.path, *p.OOMScoreAdj)
+		c.fault("process.oomScoreAdj: %d is not between -1000 and 1000", *p.OOMScoreAdj)
 	}
 	size := p.ConsoleSize
 	if p.Terminal && size != nil && (size.Width > math.MaxUint16 || size.Height > math.MaxUint16) {
-		c.fault("%s.consoleSize: %dx%d, a terminal has at most 65535 columns and rows", c.path, size.Width, size.Height)
+		c.fault("process.consoleSize: %dx%d, a terminal has at most 65535 columns and rows", size.Width, size.Height)
 	}
 	if p.CommandLine != "" {
-		c.warn("%s.commandLine: ignored, it is for Windows", c.path)
+		c.warn("process.commandLine: ignored, it is for Windows")
 	}
 }
 
@@ -117,7 +116,7 @@ func (c *processConverter) env(list []string) []string {
 	for i, entry := range list {
 		name, _, ok := strings.Cut(entry, "=")
 		if !ok || name == "" {
-			c.fault("%s.env[%d]: %q is not NAME=VALUE", c.path, i, entry)
+			c.fault("process.env[%d]: %q is not NAME=VALUE", i, entry)
 			continue
 		}
 		if at, ok := seen[name]; ok {
@@ -139,11 +138,11 @@ func (c *processConverter) user(w *wire.Process, u *specs.User) {
 	if u.Umask != nil {
 		w.Umask = int(*u.Umask)
 		if *u.Umask > 0o777 {
-			c.fault("%s.user.umask: %d is larger than %d (0777)", c.path, *u.Umask, 0o777)
+			c.fault("process.user.umask: %d is larger than %d (0777)", *u.Umask, 0o777)
 		}
 	}
 	if u.Username != "" {
-		c.warn("%s.user.username: ignored, it is for Windows", c.path)
+		c.warn("process.user.username: ignored, it is for Windows")
 	}
 	c.id("user.uid", "uid", u.UID, c.opts.UIDMappings)
 	c.id("user.gid", "gid", u.GID, c.opts.GIDMappings)
@@ -151,19 +150,19 @@ func (c *processConverter) user(w *wire.Process, u *specs.User) {
 		c.id(at("user.additionalGids", i), "gid", gid, c.opts.GIDMappings)
 	}
 	if keep && len(u.AdditionalGids) > 0 {
-		c.warn("%s.user.additionalGids: ignored, annotation %s keeps those of the caller", c.path, annotationKeepGroups)
+		c.warn("process.user.additionalGids: ignored, annotation %s keeps those of the caller", annotationKeepGroups)
 	}
 	if c.opts.NoSetgroups && !keep && len(u.AdditionalGids) > 0 {
-		c.fault("%s.user.additionalGids: cannot be set by an ordinary user without a range of group ids", c.path)
+		c.fault("process.user.additionalGids: cannot be set by an ordinary user without a range of group ids")
 	}
 }
 
 func (c *processConverter) id(field, kind string, id uint32, maps []configs.IDMap) {
 	switch {
 	case id == math.MaxUint32:
-		c.fault("%s.%s: %d is not a valid id", c.path, field, id)
+		c.fault("process.%s: %d is not a valid id", field, id)
 	case len(maps) > 0 && !mapped(maps, id):
-		c.fault("%s.%s: %d is not mapped in the container's user namespace (linux.%sMappings)", c.path, field, id, kind)
+		c.fault("process.%s: %d is not mapped in the container's user namespace (linux.%sMappings)", field, id, kind)
 	}
 }
 
@@ -175,11 +174,11 @@ func (c *processConverter) labels(w *wire.Process, p *specs.Process) {
 		if p.ApparmorProfile == "unconfined" {
 			w.AppArmorProfile = "" // where nothing confines this is the case already
 		} else {
-			c.lack("%s.apparmorProfile: AppArmor is not enabled on this host", c.path)
+			c.lack("process.apparmorProfile: AppArmor is not enabled on this host")
 		}
 	}
 	if p.SelinuxLabel != "" && !selinuxEnabled() {
-		c.lack("%s.selinuxLabel: SELinux is not enabled on this host", c.path)
+		c.lack("process.selinuxLabel: SELinux is not enabled on this host")
 	}
 }
 
@@ -188,12 +187,12 @@ func (c *processConverter) affinity(w *wire.Process, a *specs.CPUAffinity) {
 	if a == nil {
 		return
 	}
-	if _, err := CPUMask(a.Initial); err != nil {
-		c.fault("%s.execCPUAffinity.initial: %w", c.path, err)
+	if _, err := BitList(a.Initial); err != nil {
+		c.fault("process.execCPUAffinity.initial: %w", err)
 	}
-	mask, err := CPUMask(a.Final)
+	mask, err := BitList(a.Final)
 	if err != nil {
-		c.fault("%s.execCPUAffinity.final: %w", c.path, err)
+		c.fault("process.execCPUAffinity.final: %w", err)
 	}
 	if c.opts.Exec {
 		w.FinalAffinity = mask

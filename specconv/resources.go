@@ -61,7 +61,7 @@ func (c *converter) deviceRule(i int, d *specs.LinuxDeviceCgroup) {
 }
 
 func (c *converter) cpuList(field, list string) {
-	if _, err := bitList(list); err != nil {
+	if _, err := BitList(list); err != nil {
 		c.fault("linux.resources.cpu.%s: %w", field, err)
 	}
 }

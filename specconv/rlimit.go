@@ -40,13 +40,13 @@ func (c *processConverter) rlimits(list []specs.POSIXRlimit) []wire.Rlimit {
 		n := rlimitNumber(r.Type)
 		switch {
 		case n < 0:
-			c.fault("%s.rlimits[%d].type: %q is not a resource limit of getrlimit(2)", c.path, i, r.Type)
+			c.fault("process.rlimits[%d].type: %q is not a resource limit of getrlimit(2)", i, r.Type)
 			continue
 		case seen&(1<<n) != 0:
-			c.fault("%s.rlimits[%d]: a second limit of type %s", c.path, i, r.Type)
+			c.fault("process.rlimits[%d]: a second limit of type %s", i, r.Type)
 			continue
 		case r.Soft > r.Hard:
-			c.fault("%s.rlimits[%d]: soft limit %d of %s is above the hard limit %d", c.path, i, r.Soft, r.Type, r.Hard)
+			c.fault("process.rlimits[%d]: soft limit %d of %s is above the hard limit %d", i, r.Soft, r.Type, r.Hard)
 		}
 		seen |= 1 << n
 		out = append(out, wire.Rlimit{Resource: n, Soft: r.Soft, Hard: r.Hard, Name: r.Type})

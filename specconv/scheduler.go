@@ -62,25 +62,25 @@ func (c *processConverter) scheduler(s *specs.Scheduler) *wire.Scheduler {
 	realtime := policy == schedFIFO || policy == schedRR
 	switch {
 	case s.Policy == specs.SchedISO:
-		c.fault("%s.scheduler.policy: SCHED_ISO is reserved, no kernel implements it", c.path)
+		c.fault("process.scheduler.policy: SCHED_ISO is reserved, no kernel implements it")
 	case !ok:
-		c.fault("%s.scheduler.policy: %q is not a scheduling policy", c.path, s.Policy)
+		c.fault("process.scheduler.policy: %q is not a scheduling policy", s.Policy)
 	case realtime && (s.Priority < 1 || s.Priority > 99):
-		c.fault("%s.scheduler.priority: %d is not between 1 and 99, as %s needs", c.path, s.Priority, s.Policy)
+		c.fault("process.scheduler.priority: %d is not between 1 and 99, as %s needs", s.Priority, s.Policy)
 	case !realtime && s.Priority != 0:
-		c.fault("%s.scheduler.priority: only SCHED_FIFO and SCHED_RR take one", c.path)
+		c.fault("process.scheduler.priority: only SCHED_FIFO and SCHED_RR take one")
 	case policy != schedDeadline && (s.Runtime != 0 || s.Deadline != 0 || s.Period != 0):
-		c.fault("%s.scheduler: runtime, deadline and period are for SCHED_DEADLINE only", c.path)
+		c.fault("process.scheduler: runtime, deadline and period are for SCHED_DEADLINE only")
 	}
 	if s.Nice < -20 || s.Nice > 19 {
-		c.fault("%s.scheduler.nice: %d is not between -20 and 19", c.path, s.Nice)
+		c.fault("process.scheduler.nice: %d is not between -20 and 19", s.Nice)
 	}
 	w.Policy = policy
 	w.Priority = uint32(max(s.Priority, 0))
 	for i, f := range s.Flags {
 		bit := schedFlag(f)
 		if bit == 0 {
-			c.fault("%s.scheduler.flags[%d]: %q is not a scheduling flag", c.path, i, f)
+			c.fault("process.scheduler.flags[%d]: %q is not a scheduling flag", i, f)
 		}
 		w.Flags |= bit
 	}
@@ -93,7 +93,7 @@ func (c *processConverter) ioPriority(p *specs.LinuxIOPriority) *int {
 		return nil
 	}
 	if p.Priority < 0 || p.Priority > 7 {
-		c.fault("%s.ioPriority.priority: %d is not between 0 and 7", c.path, p.Priority)
+		c.fault("process.ioPriority.priority: %d is not between 0 and 7", p.Priority)
 	}
 	class := 0
 	switch p.Class {
@@ -104,7 +104,7 @@ func (c *processConverter) ioPriority(p *specs.LinuxIOPriority) *int {
 	case specs.IOPRIO_CLASS_IDLE:
 		class = 3
 	default:
-		c.fault("%s.ioPriority.class: %q is not one of IOPRIO_CLASS_RT, IOPRIO_CLASS_BE, IOPRIO_CLASS_IDLE", c.path, p.Class)
+		c.fault("process.ioPriority.class: %q is not one of IOPRIO_CLASS_RT, IOPRIO_CLASS_BE, IOPRIO_CLASS_IDLE", p.Class)
 	}
 	value := class<<13 | p.Priority&7
 	return &value

@@ -3,9 +3,10 @@ package specconv
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
+
+	"berth/libcontainer/configs"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -28,19 +29,15 @@ type TemplateOptions struct {
 	Net string
 	// Seccomp is the profile; nil: none.
 	Seccomp *specs.LinuxSeccomp
-	// UserNS gives the container a user namespace in which the caller is root, with
-	// UIDs and GIDs mapped behind that, one range after the other.
-	UserNS     bool
-	UIDs, GIDs []IDRange
+	// UIDs and GIDs are the maps of a user namespace; nil: none, and when rootless one
+	// in which the caller is root and alone.
+	UIDs, GIDs []configs.IDMap
 }
-
-// IDRange is a block of the host's ids.
-type IDRange struct{ First, Size uint32 }
 
 // Template is Default with wishes. The errors are about the wishes.
 func Template(o TemplateOptions) (*specs.Spec, error) {
 	s := Default(o.Rootless)
-	if o.UserNS {
+	if o.UIDs != nil {
 		mapUsers(s, o)
 	}
 	if err := setNet(s, o); err != nil {
@@ -70,37 +67,28 @@ func Template(o TemplateOptions) (*specs.Spec, error) {
 // ttyGroup owns terminals, by the convention of all distributions.
 const ttyGroup = 5
 
-// mapUsers makes the caller root of a user namespace. Ids from 1 on come from the
-// ranges; without them they do not exist, and gid 5, which devpts would take, neither.
+// mapUsers gives the container a user namespace. Where gid 5 is not mapped, devpts
+// cannot take it.
 func mapUsers(s *specs.Spec, o TemplateOptions) {
 	l := s.Linux
-	l.UIDMappings = mapping(os.Geteuid(), o.UIDs)
-	l.GIDMappings = mapping(os.Getegid(), o.GIDs)
+	l.UIDMappings = mappings(o.UIDs)
+	l.GIDMappings = mappings(o.GIDs)
 	if !hasNamespace(s, specs.UserNamespace) {
 		l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	}
 	for i := range s.Mounts {
-		if m := &s.Mounts[i]; m.Type == "devpts" && !hasID(l.GIDMappings, ttyGroup) {
+		if m := &s.Mounts[i]; m.Type == "devpts" && !mapped(o.GIDs, ttyGroup) {
 			m.Options = slices.DeleteFunc(m.Options, func(opt string) bool { return opt == "gid=5" })
 		}
 	}
 }
 
-func mapping(own int, ranges []IDRange) []specs.LinuxIDMapping {
-	list := []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(own), Size: 1}}
-	next := uint32(1)
-	for _, r := range ranges {
-		if len(list) == maxIDMaps {
-			break
-		}
-		list = append(list, specs.LinuxIDMapping{ContainerID: next, HostID: r.First, Size: r.Size})
-		next += r.Size
+func mappings(maps []configs.IDMap) []specs.LinuxIDMapping {
+	list := make([]specs.LinuxIDMapping, len(maps))
+	for i, m := range maps {
+		list[i] = specs.LinuxIDMapping{ContainerID: m.Container, HostID: m.Host, Size: m.Size}
 	}
 	return list
-}
-
-func hasID(list []specs.LinuxIDMapping, id uint32) bool {
-	return slices.ContainsFunc(list, func(m specs.LinuxIDMapping) bool { return id >= m.ContainerID && id-m.ContainerID < m.Size })
 }
 
 func hasNamespace(s *specs.Spec, kind specs.LinuxNamespaceType) bool {
@@ -123,7 +111,7 @@ func setNet(s *specs.Spec, o TemplateOptions) error {
 	default:
 		return fmt.Errorf("network %q is not host or none", o.Net)
 	}
-	if o.Net == "host" && o.UserNS {
+	if o.Net == "host" && hasNamespace(s, specs.UserNamespace) {
 		for i := range s.Mounts {
 			if s.Mounts[i].Destination == "/sys" {
 				s.Mounts[i] = sysMount(true)

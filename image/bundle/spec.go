@@ -76,9 +76,13 @@ func Spec(img *image.Config, o Options) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := template(&o, specconv.TemplateOptions{
+	t := specconv.TemplateOptions{
 		Args: args, Binds: o.Binds, Memory: o.Memory, CPUs: o.CPUs, Net: o.Net, Seccomp: profile,
-	})
+	}
+	if u := o.UserNS; u != nil {
+		t.Rootless, t.UIDs, t.GIDs = true, u.UIDs, u.GIDs
+	}
+	s, err := specconv.Template(t)
 	if err != nil {
 		return nil, err
 	}
@@ -114,38 +118,11 @@ func Spec(img *image.Config, o Options) (*specs.Spec, error) {
 	return s, nil
 }
 
-// template is berth's example config.json, with the wishes that berth spec knows.
-func template(o *Options, t specconv.TemplateOptions) (*specs.Spec, error) {
-	u := o.UserNS
-	if u == nil {
-		return specconv.Template(t)
-	}
-	t.Rootless, t.UserNS = true, true
-	if ids := count(u.GIDs) - 1; ids > 0 {
-		t.GIDs = []specconv.IDRange{{First: 1, Size: ids}} // the template looks for gid 5 of devpts
-	}
-	s, err := specconv.Template(t)
-	if err != nil {
-		return nil, err
-	}
-	// This process may be in a user namespace, where its ids are not its caller's.
-	s.Linux.UIDMappings, s.Linux.GIDMappings = lines(u.UIDs), lines(u.GIDs)
-	return s, nil
-}
-
 func count(maps []idmap.Map) (ids uint32) {
 	for _, m := range maps {
 		ids += m.Size
 	}
 	return ids
-}
-
-func lines(maps []idmap.Map) []specs.LinuxIDMapping {
-	list := make([]specs.LinuxIDMapping, 0, len(maps))
-	for _, m := range maps {
-		list = append(list, specs.LinuxIDMapping{ContainerID: m.Container, HostID: m.Host, Size: m.Size})
-	}
-	return list
 }
 
 // command is Entrypoint followed by Cmd (config.md), as far as the user does not say

@@ -19,18 +19,17 @@ func (b *berth) features() *cli.Command {
 			if _, err := command.Arguments(c); err != nil {
 				return err
 			}
-			return command.PrintJSON(c.App.Writer, specconv.Features(facts()), "    ")
+			return command.PrintJSON(c.App.Writer, specconv.Features(version, commit, seccompFeatures()), "    ")
 		},
 	}
 }
 
-// facts are what this build and this host add to the tables of specconv.
-func facts() specconv.FeatureFacts {
+func seccompFeatures() *features.Seccomp {
 	enabled := seccomp.Enabled()
 	s := &features.Seccomp{Enabled: &enabled}
 	if enabled {
 		s.Actions, s.Operators, s.Archs = seccomp.Actions(), seccomp.Operators(), seccomp.Archs()
 		s.KnownFlags, s.SupportedFlags = seccomp.KnownFlags(), seccomp.SupportedFlags()
 	}
-	return specconv.FeatureFacts{Version: version, Commit: commit, Seccomp: s, IntelRdt: true, NetDevices: true}
+	return s
 }

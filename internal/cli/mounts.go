@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"text/tabwriter"
 
 	"berth/internal/command"
@@ -69,23 +68,11 @@ func changeMounts(c *cli.Context, change func(id string, list []specs.Mount) err
 	if err != nil {
 		return err
 	}
-	list, err := readMounts(args[1])
+	list, err := specconv.LoadMounts(args[1])
 	if err != nil {
 		return err
 	}
 	return change(args[0], list)
-}
-
-func readMounts(name string) ([]specs.Mount, error) {
-	if name == "-" {
-		return specconv.ReadMounts("stdin", os.Stdin)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return specconv.ReadMounts(name, f)
 }
 
 func (b *berth) mountsList() *cli.Command {

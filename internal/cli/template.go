@@ -5,8 +5,8 @@ import (
 	"os"
 	"strconv"
 
-	"berth/internal/accounts"
 	"berth/internal/command"
+	"berth/internal/idmap"
 	"berth/seccomp"
 	"berth/specconv"
 
@@ -33,7 +33,6 @@ func templateOptions(c *cli.Context) (specconv.TemplateOptions, error) {
 		Env:      c.StringSlice("env"),
 		Binds:    c.StringSlice("bind"),
 		Net:      c.String("net"),
-		UserNS:   c.Bool("rootless"),
 	}
 	for _, line := range c.StringSlice("args") {
 		words, err := splitWords(line)
@@ -58,10 +57,9 @@ func templateOptions(c *cli.Context) (specconv.TemplateOptions, error) {
 	switch mode := c.String("userns"); mode {
 	case "":
 	case "auto":
-		o.UserNS = true
 		// For a user a namespace means doing without privileges.
 		o.Rootless = o.Rootless || os.Geteuid() != 0
-		o.UIDs, o.GIDs = subordinate("/etc/subuid", "newuidmap"), subordinate("/etc/subgid", "newgidmap")
+		o.UIDs, o.GIDs = idmap.OfCaller()
 	default:
 		return o, fmt.Errorf("--userns %q: not auto", mode)
 	}
@@ -85,13 +83,4 @@ func templateLimits(c *cli.Context, o *specconv.TemplateOptions) error {
 		o.CPUs = n
 	}
 	return nil
-}
-
-// subordinate are the ranges of ids that the caller may use.
-func subordinate(file, helper string) []specconv.IDRange {
-	var list []specconv.IDRange
-	for _, r := range accounts.Subordinate(file, helper) {
-		list = append(list, specconv.IDRange{First: r.First, Size: r.Size})
-	}
-	return list
 }

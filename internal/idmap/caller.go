@@ -22,7 +22,7 @@ func OfCaller() (uids, gids []Map) {
 func behind(own int, ranges []accounts.Range) []Map {
 	list := []Map{{Container: 0, Host: uint32(own), Size: 1}}
 	next := uint32(1)
-	for _, r := range ranges {
+	for _, r := range ranges[:min(len(ranges), MaxMaps-1)] {
 		list = append(list, Map{Container: next, Host: r.First, Size: r.Size})
 		next += r.Size
 	}

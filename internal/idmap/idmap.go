@@ -14,6 +14,10 @@ type Map struct {
 	Container, Host, Size uint32
 }
 
+// MaxMaps is how many lines a map can have, UID_GID_MAP_MAX_EXTENTS of the kernel
+// since v4.15.
+const MaxMaps = 340
+
 // Write sets the uid and gid maps of the user namespace process pid has just
 // created (user_namespaces(7)): directly where the kernel allows it, else through
 // newuidmap(1) and newgidmap(1).

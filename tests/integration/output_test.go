@@ -235,7 +235,8 @@ func TestFeatures(t *testing.T) {
 			x.Errorf("features lacks mount option %s", option)
 		}
 	}
-	if f.Linux == nil || f.Linux.Cgroup == nil || f.Linux.Cgroup.V1 == nil || !*f.Linux.Cgroup.V1 ||
+	yes := func(b *bool) bool { return b != nil && *b }
+	if f.Linux == nil || f.Linux.Cgroup == nil || !yes(f.Linux.Cgroup.V1) || !yes(f.Linux.Cgroup.V2) || !yes(f.Linux.Cgroup.Systemd) ||
 		!slices.Contains(f.Linux.Namespaces, "user") || !slices.Contains(f.Linux.Capabilities, "CAP_SYS_ADMIN") {
 		x.Errorf("features: %s", r.Stdout)
 	}
