@@ -3,6 +3,7 @@ package image
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -126,13 +127,16 @@ func FormatPlatform(p Platform) string {
 // SelectPlatform picks from an index the manifest that fits a platform best. An
 // entry without a platform fits if it is the only one.
 func SelectPlatform(index []Descriptor, want Platform) (Descriptor, error) {
+	const most = 30 // in the error
 	best, score := Descriptor{}, 0
 	var have []string
 	for _, d := range index {
 		if d.Platform == nil {
 			continue
 		}
-		have = append(have, FormatPlatform(*d.Platform))
+		if name := short(FormatPlatform(*d.Platform)); len(have) < most && !slices.Contains(have, name) {
+			have = append(have, name)
+		}
 		if s := fit(*d.Platform, want); s > score {
 			best, score = d, s
 		}
@@ -142,6 +146,9 @@ func SelectPlatform(index []Descriptor, want Platform) (Descriptor, error) {
 	}
 	if len(index) == 1 && index[0].Platform == nil {
 		return index[0], nil
+	}
+	if len(have) == 0 {
+		return Descriptor{}, fmt.Errorf("platform %s: the image is for none", FormatPlatform(want))
 	}
 	return Descriptor{}, fmt.Errorf("platform %s: the image has only %s", FormatPlatform(want), strings.Join(have, ", "))
 }

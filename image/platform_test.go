@@ -1,6 +1,7 @@
 package image
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -62,6 +63,13 @@ func TestSelectPlatform(t *testing.T) {
 		case test.picks != "" && (err != nil || FormatPlatform(*d.Platform) != test.picks):
 			t.Errorf("%s of %s: got %+v, %v", test.want, test.have, d.Platform, err)
 		}
+	}
+	var many []Descriptor
+	for i := range MaxIndex {
+		many = append(many, Descriptor{Platform: &Platform{OS: strings.Repeat("x", 1000), Architecture: strconv.Itoa(i)}})
+	}
+	if _, err := SelectPlatform(many, HostPlatform()); err == nil || len(err.Error()) > 10_000 {
+		t.Error("the error holds all that the index says")
 	}
 	if _, err := SelectPlatform([]Descriptor{entry("")}, HostPlatform()); err != nil {
 		t.Errorf("the only entry, without a platform: %v", err)

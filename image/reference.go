@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ type Reference struct {
 // docker.io/library/busybox:latest. With a digest no tag is added.
 func ParseReference(s string) (Reference, error) {
 	if s == "" {
-		return Reference{}, fmt.Errorf("image reference: it is empty")
+		return Reference{}, errors.New("image reference: it is empty")
 	}
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
@@ -36,10 +37,10 @@ func ParseReference(s string) (Reference, error) {
 func plainReferenceError(s string, err error) error {
 	name, _, _ := strings.Cut(s, "@")
 	if name != strings.ToLower(name) && strings.Contains(err.Error(), "lowercase") {
-		return fmt.Errorf("a repository is written in lower case")
+		return errors.New("a repository is written in lower case")
 	}
 	if strings.Contains(s, "://") {
-		return fmt.Errorf("it is written without a scheme, as in registry.example/repository:tag")
+		return errors.New("it is written without a scheme, as in registry.example/repository:tag")
 	}
 	return err
 }

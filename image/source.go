@@ -28,6 +28,21 @@ type Source interface {
 	BlobRange(ctx context.Context, ref Reference, d Descriptor, offset, n int64) (io.ReadCloser, error)
 }
 
+// Until reads r until ctx ends.
+func Until(ctx context.Context, r io.Reader) io.Reader { return until{ctx, r} }
+
+type until struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if u.ctx.Err() != nil {
+		return 0, context.Cause(u.ctx)
+	}
+	return u.r.Read(p)
+}
+
 // Header is a Source that can tell what a name stands for without sending it: where
 // pulls are counted this is none.
 type Header interface {

@@ -142,7 +142,7 @@ func (a *Archive) layer(ctx context.Context, name string, diffID digest.Digest) 
 	}
 	if d.Digest = a.hashed[name]; d.Digest == "" {
 		hash := digest.SHA256.Digester()
-		if _, err := io.Copy(hash.Hash(), &stoppable{ctx, f}); err != nil {
+		if _, err := io.Copy(hash.Hash(), image.Until(ctx, f)); err != nil {
 			return image.Descriptor{}, err
 		}
 		d.Digest = hash.Digest()

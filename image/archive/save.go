@@ -93,7 +93,7 @@ func copyBlob(ctx context.Context, w io.Writer, s *store.Store, d image.Descript
 	}
 	defer f.Close()
 	verifier := d.Digest.Verifier()
-	if _, err := io.Copy(io.MultiWriter(w, verifier), &stoppable{ctx, f}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(w, verifier), image.Until(ctx, f)); err != nil {
 		return err
 	}
 	if !verifier.Verified() {

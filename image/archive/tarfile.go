@@ -155,7 +155,7 @@ func spool(ctx context.Context, r io.Reader, temp string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := io.Copy(f, &stoppable{ctx, io.LimitReader(plain, image.MaxBlob+1)})
+	n, err := io.Copy(f, image.Until(ctx, io.LimitReader(plain, image.MaxBlob+1)))
 	if err == nil && n > image.MaxBlob {
 		err = fmt.Errorf("it is above the limit of %d bytes", int64(image.MaxBlob))
 	}
@@ -184,17 +184,4 @@ func nameless(dir string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
-}
-
-// stoppable ends a copy when its context does.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s *stoppable) Read(p []byte) (int, error) {
-	if s.ctx.Err() != nil {
-		return 0, context.Cause(s.ctx)
-	}
-	return s.r.Read(p)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -72,22 +73,22 @@ type step struct {
 }
 
 // historyOf joins the history of a configuration with the layers; what one has more
-// than the other still gets its line.
+// than the other still gets its line. The newest comes first.
 func historyOf(config *image.Config, img store.Image) []step {
 	layers := img.Manifest.Layers
 	var steps []step
-	add := func(s step) { steps = append([]step{s}, steps...) }
 	for _, h := range config.History {
 		s := step{Created: h.Created, CreatedBy: h.CreatedBy, Comment: h.Comment, EmptyLayer: h.EmptyLayer}
 		if !h.EmptyLayer && len(layers) > 0 {
 			s.Layer, s.Size = layers[0].Digest, layers[0].Size
 			layers = layers[1:]
 		}
-		add(s)
+		steps = append(steps, s)
 	}
 	for _, l := range layers {
-		add(step{Layer: l.Digest, Size: l.Size})
+		steps = append(steps, step{Layer: l.Digest, Size: l.Size})
 	}
+	slices.Reverse(steps)
 	return steps
 }
 

@@ -157,7 +157,7 @@ func packLayer(ctx context.Context, s *store.Store, f io.Reader) (d image.Descri
 		return d, "", err
 	}
 	hash := digest.SHA256.Digester()
-	n, err := io.Copy(io.MultiWriter(packed, hash.Hash()), untilDone{ctx, plain})
+	n, err := io.Copy(io.MultiWriter(packed, hash.Hash()), image.Until(ctx, plain))
 	if err == nil && n == 0 {
 		err = errors.New("it is empty")
 	}
@@ -166,19 +166,6 @@ func packLayer(ctx context.Context, s *store.Store, f io.Reader) (d image.Descri
 	}
 	d, err = w.Commit(ocispec.MediaTypeImageLayerGzip)
 	return d, hash.Digest(), err
-}
-
-// untilDone ends a copy when the context does.
-type untilDone struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (u untilDone) Read(p []byte) (int, error) {
-	if u.ctx.Err() != nil {
-		return 0, context.Cause(u.ctx)
-	}
-	return u.r.Read(p)
 }
 
 func writeDocument(s *store.Store, mediaType string, v any) (image.Descriptor, error) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -43,10 +44,10 @@ func (b *berth) push() *cli.Command {
 				return command.Usage(c, err)
 			}
 			if c.Bool("all-platforms") && c.String("platform") != "" {
-				return command.Usage(c, fmt.Errorf("--all-platforms and --platform exclude each other"))
+				return command.Usage(c, errors.New("--all-platforms and --platform exclude each other"))
 			}
 			if n := c.Int("parallel"); n < 0 || n > 64 {
-				return command.Usage(c, fmt.Errorf("--parallel: it is between 1 and 64"))
+				return command.Usage(c, errors.New("--parallel: it is between 1 and 64"))
 			}
 			return b.runPush(c, args, show)
 		},
@@ -119,7 +120,7 @@ func pushed(s *store.Store, d image.Descriptor, platform string, all bool) (imag
 		img, err := s.Image(d, want)
 		return img.Descriptor, err
 	}
-	missing, err := absent(s, d)
+	missing, err := absent(s, d, map[digest.Digest]bool{})
 	if err != nil || missing == "" {
 		return d, err
 	}
@@ -130,8 +131,13 @@ func pushed(s *store.Store, d image.Descriptor, platform string, all bool) (imag
 	return img.Descriptor, err
 }
 
-// absent finds something of an image that the store lacks; empty if it has all.
-func absent(s *store.Store, d image.Descriptor) (digest.Digest, error) {
+// absent finds something of an image that the store lacks; empty if it has all. seen
+// are manifests that were looked at: an index may list one as often as it likes.
+func absent(s *store.Store, d image.Descriptor, seen map[digest.Digest]bool) (digest.Digest, error) {
+	if seen[d.Digest] {
+		return "", nil
+	}
+	seen[d.Digest] = true
 	if !s.Has(d.Digest) {
 		return d.Digest, nil
 	}
@@ -141,7 +147,7 @@ func absent(s *store.Store, d image.Descriptor) (digest.Digest, error) {
 	}
 	if m.Index != nil {
 		for _, sub := range m.Index.Manifests {
-			if missing, err := absent(s, sub); missing != "" || err != nil {
+			if missing, err := absent(s, sub, seen); missing != "" || err != nil {
 				return missing, err
 			}
 		}

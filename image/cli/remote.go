@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -65,7 +66,7 @@ func (b *berth) registry(r remote) (*registry.Client, *registry.Settings, error)
 	if r.creds != "" {
 		user, password, ok := strings.Cut(r.creds, ":")
 		if !ok || user == "" {
-			return nil, nil, fmt.Errorf("--creds: it is written USER:PASSWORD")
+			return nil, nil, errors.New("--creds: it is written USER:PASSWORD")
 		}
 		o.Keychain = registry.Given(user, password)
 	}

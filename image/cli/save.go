@@ -12,7 +12,6 @@ import (
 	"berth/internal/command"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 )
 
 func (b *berth) save() *cli.Command {
@@ -101,7 +100,7 @@ func itemsOf(s *store.Store, words []string) ([]archive.Item, error) {
 // is a terminal.
 func writeTo(path string, fill func(io.Writer) error) error {
 	if path == "" || path == "-" {
-		if _, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS); err == nil {
+		if terminal(os.Stdout) {
 			return errors.New("an archive is not written to a terminal: name a file with --output")
 		}
 		return fill(os.Stdout)

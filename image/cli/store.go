@@ -86,8 +86,11 @@ func leftOut(paths []string) {
 	_, _ = os.Stderr.WriteString("note: devices are left out, which a user cannot make: " + strings.Join(paths, " ") + rest + "\n") // nowhere to report it to
 }
 
-func onTerminal() bool {
-	_, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS)
+// onTerminal tells whether a person reads stderr.
+func onTerminal() bool { return terminal(os.Stderr) }
+
+func terminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
 }
 

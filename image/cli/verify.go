@@ -2,7 +2,7 @@ package cli
 
 import (
 	"fmt"
-	"os"
+	"strings"
 	"sync"
 
 	"berth/image/progress"
@@ -60,10 +60,7 @@ func (b *berth) verify() *cli.Command {
 
 // verified hashes with a bar on a terminal.
 func (b *berth) verified(s *store.Store, quiet bool) ([]store.Fault, error) {
-	var show *progress.Display
-	if !quiet && onTerminal() {
-		show = progress.New(os.Stderr, progress.Auto)
-	}
+	show := quietProgress(quiet)
 	defer show.Close()
 	var mu sync.Mutex
 	var task *progress.Task
@@ -90,18 +87,18 @@ func printFaults(c *cli.Context, s *store.Store, faults []store.Fault, format st
 		}
 		return command.PrintJSON(out(c), faults, "")
 	}
-	text := ""
+	var text strings.Builder
 	for _, f := range faults {
-		text += oneLine(f.String()) + "\n"
+		text.WriteString(oneLine(f.String()) + "\n")
 	}
 	if len(faults) == 0 && !c.Bool("quiet") {
 		u, err := s.Usage()
 		if err != nil {
 			return err
 		}
-		text = fmt.Sprintf("the store is sound: %s, %s\n", plural(u.Blobs, "blob"), size(u.BlobBytes))
+		fmt.Fprintf(&text, "the store is sound: %s, %s\n", plural(u.Blobs, "blob"), size(u.BlobBytes))
 	}
-	return command.PrintBytes(out(c), []byte(text))
+	return command.PrintBytes(out(c), []byte(text.String()))
 }
 
 func repair(c *cli.Context, s *store.Store, faults []store.Fault) error {
