@@ -53,7 +53,7 @@ func (rt *Runtime) Exec(id string, o ExecOptions) (int, error) {
 	defer term.close()
 	var fg *launch.Foreground
 	if !o.Detach {
-		fg = launch.NewForeground(term.tty)
+		fg = launch.NewForeground(term.tty, true)
 	}
 	affinity, err := initialAffinity(p)
 	if err != nil {

@@ -56,10 +56,14 @@ func (rt *Runtime) load(id string, load func(*state.Dir) (*state.State, error)) 
 
 // close ends the lock, if there is one, and gives all file descriptors back.
 func (c *opened) close() {
+	c.closeCgroup()
+	_ = c.dir.Close() // a directory has nothing to lose
+}
+
+func (c *opened) closeCgroup() {
 	if m, ok := c.mgr.(interface{ Close() }); ok {
 		m.Close()
 	}
-	_ = c.dir.Close() // a directory has nothing to lose
 }
 
 // manager returns the container's cgroup.

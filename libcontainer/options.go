@@ -69,6 +69,10 @@ type RunOptions struct {
 	// is thrown away with it: a tmpfs, or a new directory below EphemeralDir.
 	Ephemeral    bool
 	EphemeralDir string
+	// Ended, when set, is told the exit code as soon as the workload has ended, before
+	// the container is removed. It says that this process runs other containers after
+	// this one: Run then passes on no signals, and gives back all that it has opened.
+	Ended func(code int)
 }
 
 // ExecOptions are the flags of exec. Process, when set, is the whole process and

@@ -37,7 +37,7 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	}
 	var fg *launch.Foreground
 	if !o.Detach {
-		fg = launch.NewForeground(term.tty)
+		fg = launch.NewForeground(term.tty, o.Ended == nil)
 	}
 
 	c, err := rt.build(o.CreateOptions, cfg, doc, buildOptions{
@@ -47,6 +47,9 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		return -1, err
 	}
 	defer c.child.Close()
+	if o.Ended != nil {
+		defer c.closeCgroup()
+	}
 	notify, err := rt.release(c, term)
 	if err != nil {
 		rt.discard(c)
@@ -76,6 +79,9 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	}
 	if code != 0 {
 		c.warnOOM()
+	}
+	if o.Ended != nil {
+		o.Ended(code)
 	}
 	if o.Keep {
 		return code, rt.recordExit(o.ID, code)

@@ -10,7 +10,8 @@ import (
 type Runner interface {
 	// Run runs the bundle in a directory to its end and returns the exit status of
 	// the command. err is for everything else that went wrong. When ctx ends the
-	// command is killed; when Run returns nothing of it is left.
+	// command is killed; when Run returns no process of it is left, and the bundle is
+	// not used any more.
 	Run(ctx context.Context, bundle string, io IO) (exit int, err error)
 }
 

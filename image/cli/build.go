@@ -78,7 +78,9 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	o.Store, o.Dockerfile, o.Name, o.Context = s, src.Dockerfile, src.Name, src.Context
 	o.UserNS, o.OneOwner = layer.InUserNamespace(), userns.Single()
 	o.Images = &buildImages{b: b, s: s, f: f}
-	o.Runner = &runtimeRunner{b: b}
+	runner := &runtimeRunner{b: b}
+	defer runner.close()
+	o.Runner = runner
 	if f.check {
 		return b.checkDockerfile(c, o)
 	}

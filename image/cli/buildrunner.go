@@ -1,19 +1,15 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	goruntime "runtime"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,31 +18,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runtimeRunner runs the bundles of RUN steps by berth's own runtime.
-type runtimeRunner struct{ b *berth }
+// runtimeRunner runs the bundles of RUN steps by berth's own runtime. It keeps the
+// processes of the runtime for later steps, as many as run side by side.
+type runtimeRunner struct {
+	b *berth
+
+	mu   sync.Mutex
+	idle []*stepServer
+}
 
 // Run runs a bundle. A program that cannot be executed has the exit status that a shell
-// gives it. When ctx ends the container is deleted; the runtime that waits
-// for it ends then, too.
+// gives it. When ctx ends the container is deleted, and with it ends the step.
 func (r *runtimeRunner) Run(ctx context.Context, bundle string, streams build.IO) (int, error) {
-	id := containerOf(bundle)
-	log := filepath.Join(bundle, "log")
-	cmd, err := r.b.runtime.command("--log", log, "--log-format", "json", "--posix-exit", "run", "--bundle", bundle, id)
+	s, err := r.take(filepath.Join(bundle, "log"))
 	if err != nil {
 		return 0, err
 	}
-	cmd.Stdout, cmd.Stderr = streams.Stdout, streams.Stderr
-	// Not in the terminal's foreground group: ^C is for this process, which deletes the
-	// container. If this process is killed, the runtime ends the container by SIGTERM's
-	// way; the signal is that of the forking thread's death.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	goruntime.LockOSThread()
-	defer goruntime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
-		return 0, err
-	}
-	over := make(chan struct{})
-	stopped := make(chan struct{})
+	id := containerOf(bundle)
+	over, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		select {
@@ -55,30 +44,46 @@ func (r *runtimeRunner) Run(ctx context.Context, bundle string, streams build.IO
 		case <-over:
 		}
 	}()
-	err = cmd.Wait()
+	code, err := s.run(id, bundle, streams)
 	close(over)
 	<-stopped
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() >= 0 {
-		tellWarnings(streams.Stderr, log)
-		return exit.ExitCode(), nil
-	}
-	return 0, err
-}
-
-// tellWarnings adds what the runtime noticed to the output of a step that failed: that
-// it ran out of memory, for one. Its errors are there already.
-func tellWarnings(w io.Writer, log string) {
-	raw, err := os.ReadFile(log)
 	if err != nil {
-		return // there were none
+		// It has gone, and its container may be there still.
+		return 0, errors.Join(err, s.close(), r.Sweep(context.WithoutCancel(ctx), bundle))
 	}
-	for line := range bytes.Lines(raw) {
-		var entry struct{ Level, Msg string }
-		if json.Unmarshal(line, &entry) == nil && entry.Level == "warning" {
-			_, _ = fmt.Fprintln(w, "berth: "+entry.Msg) // as much worth as the output itself
+	if warnings := s.warnings(); code != 0 {
+		for _, w := range warnings {
+			_, _ = fmt.Fprintln(streams.Stderr, "berth: "+w) // as much worth as the output itself
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, s)
+	return code, nil
+}
+
+// take returns a process of the runtime that has nothing to do.
+func (r *runtimeRunner) take(log string) (*stepServer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.idle) - 1; n >= 0 {
+		s := r.idle[n]
+		r.idle = r.idle[:n]
+		return s, nil
+	}
+	return startSteps(&r.b.runtime, log)
+}
+
+// close ends the processes of the runtime, which have removed their containers then.
+func (r *runtimeRunner) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.idle {
+		if err := s.close(); err != nil {
+			r.b.log.Warn(err.Error())
+		}
+	}
+	r.idle = nil
 }
 
 // containerOf is the id of a bundle's container. Directories of bundles have random

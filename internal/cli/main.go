@@ -131,6 +131,7 @@ var verbs = []struct {
 	{"info", (*berth).info},
 	{"validate", (*berth).validate},
 	{"mounts", (*berth).mounts},
+	{"steps", (*berth).steps},
 	{"completion", (*berth).completion},
 	{"man", (*berth).man},
 }

@@ -30,11 +30,14 @@ var forwarded = []os.Signal{
 
 const sigRTMin3 = unix.Signal(34 + 3)
 
-// NewForeground starts to hold signals back, so that one that comes while the
-// container is being made reaches the workload. tty may be nil.
-func NewForeground(tty *TTY) *Foreground {
-	f := &Foreground{signals: make(chan os.Signal, 64), tty: tty}
-	signal.Notify(f.signals, forwarded...)
+// NewForeground starts to hold signals back if they are to be passed on, so that one
+// that comes while the container is being made reaches the workload. tty may be nil.
+func NewForeground(tty *TTY, signals bool) *Foreground {
+	f := &Foreground{tty: tty}
+	if signals {
+		f.signals = make(chan os.Signal, 64)
+		signal.Notify(f.signals, forwarded...)
+	}
 	return f
 }
 
@@ -58,7 +61,9 @@ func (f *Foreground) Wait(c *Child) (int, error) {
 	} else {
 		defer unix.Close(pidfd)
 	}
-	go f.forward(pid, pidfd)
+	if f.signals != nil {
+		go f.forward(pid, pidfd)
+	}
 	var ws unix.WaitStatus
 	if f.tty == nil {
 		err = reap(pid, &ws)

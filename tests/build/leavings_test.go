@@ -130,11 +130,11 @@ func (b *builder) interrupt(t *testing.T, text string, times int, args ...string
 	return cmd.ProcessState.ExitCode(), out.String(), signalled
 }
 
-// TestKill: berth killed in the middle of a step leaves a sound store, and the next
-// build succeeds.
+// TestKill: berth killed in the middle of a step leaves a sound store and, soon, no
+// process of the step; the next build succeeds.
 func TestKill(t *testing.T) {
 	b := newBuilder(t)
-	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); test -e /now || exec sh -c 'sleep 5; :' leave-me-4711\n"})
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); test -e /now || exec sh -c 'sleep 1000; :' leave-me-4711\n"})
 	reader, writer, err := os.Pipe()
 	must(t, err)
 	cmd := exec.Command(b.runtime, "build", "--progress", "plain", p.dir)
@@ -156,6 +156,7 @@ func TestKill(t *testing.T) {
 		}
 	}
 	_ = cmd.Wait() // it was killed
+	b.noProcess(t)
 	if code, out := b.berth(t, nil, "verify"); code != 0 {
 		t.Errorf("verify: status %d: %s", code, out)
 	}
@@ -165,6 +166,17 @@ func TestKill(t *testing.T) {
 	}
 	if code, out := b.berth(t, nil, "prune", "--force"); code != 0 {
 		t.Errorf("prune: status %d: %s", code, out)
+	}
+}
+
+// noProcess waits until no process of a step is left.
+func (b *builder) noProcess(t *testing.T) {
+	t.Helper()
+	isProcess := func(line string) bool { return strings.HasPrefix(line, "process ") }
+	for end := time.Now().Add(time.Minute); slices.ContainsFunc(b.leavings(t), isProcess); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the step's process is still there: %v", b.leavings(t))
+		}
 	}
 }
 
