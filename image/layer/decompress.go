@@ -26,9 +26,13 @@ func (k Kind) String() string {
 	return [...]string{"none", "gzip", "zstd"}[k]
 }
 
-// maxWindow bounds the memory one zstd stream may ask for, in bytes. The
-// specification of zstd asks decoders for 8 MiB; `zstd --ultra --long=27` needs 128.
-const maxWindow = 128 << 20
+// usualWindow is the memory that any zstd stream may ask for, in bytes: the
+// specification asks decoders for 8 MiB. maxWindow bounds what one may ask for;
+// `zstd --long=27` and `--ultra -22` need that.
+const (
+	usualWindow = 8 << 20
+	maxWindow   = 128 << 20
+)
 
 // Sniff tells the compression of what follows, by its magic number. Media types lie:
 // layers called gzip that are plain tar are common.
@@ -51,6 +55,14 @@ func Sniff(head []byte) Kind {
 // Nothing of it is run as a program: a helper found by PATH could be a container's
 // (CVE-2019-14271).
 func Decompress(mediaType string, r io.Reader) (io.ReadCloser, error) {
+	return DecompressInTurn(mediaType, r, nil)
+}
+
+// DecompressInTurn is Decompress for layers that are read side by side. turn is called
+// by the goroutine that reads, before the decoder takes more memory than 8 MiB, up to
+// 128; its error is the reader's. Who waits in it until others are done bounds the
+// memory of all. It may be called more than once.
+func DecompressInTurn(mediaType string, r io.Reader, turn func() error) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(6)
 	if err != nil && err != io.EOF {
@@ -60,7 +72,7 @@ func Decompress(mediaType string, r io.Reader) (io.ReadCloser, error) {
 	case Gzip:
 		return gunzip.NewReader(in), nil
 	case Zstd:
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+		z, err := zstd.NewReader(newFrames(in, turn), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, fmt.Errorf("read zstd: %w", err)
 		}

@@ -41,7 +41,7 @@ func flatLayer(ctx context.Context, o Options, d image.Descriptor, want digest.D
 	task := o.Progress.Task(d.Digest.String(), "layer "+d.Digest.Encoded()[:12], d.Size)
 	task.Phase("unpacking")
 	var result layer.ApplyResult
-	diffID, err := unpackStream(ctx, d.MediaType, &counted{blob, task.Add}, func(archive io.Reader) error {
+	diffID, err := unpackStream(ctx, d.MediaType, &counted{blob, task.Add}, reuse, func(archive io.Reader) error {
 		var err error
 		result, err = layer.Apply(ctx, dir, archive, o.Apply)
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 
 	"berth/image/layer"
@@ -119,12 +120,20 @@ func (p *pipe) close() {
 	<-p.ended
 }
 
+// reuse is the turn of a layer that needs much memory: what the one before had serves
+// it.
+func reuse() error {
+	runtime.GC()
+	return nil
+}
+
 // unpackStream takes a layer apart: decompressed, hashed and applied, each on its
 // own goroutine. It reads the blob to its end and returns the digest of the archive.
-func unpackStream(ctx context.Context, mediaType string, blob io.Reader, apply func(io.Reader) error) (digest.Digest, error) {
+// turn is that of layer.DecompressInTurn.
+func unpackStream(ctx context.Context, mediaType string, blob io.Reader, turn func() error, apply func(io.Reader) error) (digest.Digest, error) {
 	compressed := ahead(blob)
 	defer compressed.close()
-	plain, err := layer.Decompress(mediaType, compressed)
+	plain, err := layer.DecompressInTurn(mediaType, compressed, turn)
 	if err != nil {
 		return "", contentError{err}
 	}

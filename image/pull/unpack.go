@@ -165,7 +165,15 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 		}
 		return below, err
 	}
-	diffID, err := unpackStream(ctx, l.d.MediaType, blob, func(archive io.Reader) error {
+	// What needs much memory is unpacked in the order of the layers, one at a time.
+	turn := func() error {
+		_, err := o.Lower(ctx)
+		if err == nil {
+			err = reuse()
+		}
+		return err
+	}
+	diffID, err := unpackStream(ctx, l.d.MediaType, blob, turn, func(archive io.Reader) error {
 		var err error
 		result, err = layer.Apply(ctx, dir, archive, o)
 		return err
