@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 
-	"berth/image/layer"
 	"berth/image/overlay"
+	"berth/image/userns"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +58,7 @@ func merged(dirs []string) (_ *tree, err error) {
 		}
 		o.Layers = append(o.Layers, f)
 	}
-	if layer.InUserNamespace() {
+	if userns.Inside() {
 		o.Settings = []string{"userxattr"}
 	}
 	mount, err := overlay.Mount(o)

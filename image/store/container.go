@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (s *Store) NewContainer(use Use) (Container, error) {
 	if err != nil {
 		return Container{}, fmt.Errorf("encode %s: %w", useName, err)
 	}
-	temp := "container-" + randomName()
+	temp := "container-" + rand.Text()
 	if err := s.fillContainer(temp, raw); err != nil {
 		return Container{}, errors.Join(err, s.tmp.removeAll(temp))
 	}

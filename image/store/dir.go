@@ -136,6 +136,20 @@ func (d *dir) remove(name string) error {
 // directory descriptors).
 func (d *dir) removeAll(name string) error { return os.RemoveAll(d.join(name)) }
 
+// empty removes all that is in d.
+func (d *dir) empty() error {
+	names, err := d.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := d.removeAll(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // rename moves a name of d to another directory of the store; what has the new
 // name is replaced.
 func (d *dir) rename(name string, to *dir, toName string) error {

@@ -60,37 +60,19 @@ func (s *Store) Ingest(ctx context.Context, d image.Descriptor) (*Ingest, error)
 		if err != nil {
 			return nil, err
 		}
-		err = flock(ctx, f, unix.LOCK_EX, func() error {
-			s.waiting("another berth process to fetch " + d.Digest.String())
-			return nil
-		})
-		if err == nil && !s.ingest.isStill(name, f) {
-			// It was committed or discarded while this one waited.
-			err = errMoved
+		var in *Ingest
+		err = s.lockMade(ctx, s.ingest, name, f, "fetch "+d.Digest.String())
+		if err == nil {
+			in, err = s.resume(ctx, d, name, f)
 		}
 		if err == nil {
-			var in *Ingest
-			if in, err = s.resume(ctx, d, name, f); err == nil {
-				return in, nil
-			}
+			return in, nil
 		}
 		err = errors.Join(err, f.Close())
 		if !errors.Is(err, errMoved) {
 			return nil, fmt.Errorf("fetch %s: %w", d.Digest, err)
 		}
 	}
-}
-
-var errMoved = errors.New("the file is another one now")
-
-// isStill tells whether name still means the open file f.
-func (d *dir) isStill(name string, f *os.File) bool {
-	named, err := d.stat(name)
-	if err != nil {
-		return false
-	}
-	var open unix.Stat_t
-	return unix.Fstat(int(f.Fd()), &open) == nil && open.Dev == named.Dev && open.Ino == named.Ino
 }
 
 func ingestName(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }

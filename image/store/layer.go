@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (s *Store) RemoveLayer(chain digest.Digest) error {
 // discard takes a directory out of sight in one step before it is emptied: what is
 // half removed has no name but one in tmp.
 func (s *Store) discard(place *dir, name string) error {
-	trash := "trash-" + randomName()
+	trash := "trash-" + rand.Text()
 	if err := place.rename(name, s.tmp, trash); err != nil {
 		return err
 	}

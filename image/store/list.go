@@ -1,15 +1,12 @@
 package store
 
 import (
-	"crypto/rand"
 	"slices"
 
 	"berth/image"
 
 	"github.com/opencontainers/go-digest"
 )
-
-func randomName() string { return rand.Text() }
 
 // blobNamed turns a file name in blobs/ALGORITHM into a digest.
 func (s *Store) blobNamed(place *dir, name string) (digest.Digest, bool) {

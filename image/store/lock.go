@@ -46,6 +46,32 @@ func flock(ctx context.Context, f *os.File, how int, wait func() error) error {
 	}
 }
 
+var errMoved = errors.New("the file is another one now")
+
+// lockMade locks what is being made under a name of place, by its open file or
+// directory; another process that makes the same is waited for. errMoved: that one has
+// committed or removed it, and the name means something else or nothing.
+func (s *Store) lockMade(ctx context.Context, place *dir, name string, f *os.File, what string) error {
+	err := flock(ctx, f, unix.LOCK_EX, func() error {
+		s.waiting("another berth process to " + what)
+		return nil
+	})
+	if err == nil && !place.isStill(name, f) {
+		err = errMoved
+	}
+	return err
+}
+
+// isStill tells whether name still means the open file f.
+func (d *dir) isStill(name string, f *os.File) bool {
+	named, err := d.stat(name)
+	if err != nil {
+		return false
+	}
+	var open unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &open) == nil && open.Dev == named.Dev && open.Ino == named.Ino
+}
+
 // lockFile opens a file of the store to be locked, and locks it.
 func (s *Store) lockFile(ctx context.Context, name string, how int, wait func() error) (*os.File, error) {
 	f, err := s.root.open(name, unix.O_RDWR|unix.O_CREAT, 0o600)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -71,12 +70,8 @@ func (c *collector) dropMount(mounts *dir, name string) error {
 	if c.o.DryRun {
 		return nil
 	}
-	// Out of the way as a whole: a step would take a part for the cache.
-	gone := "mount-" + rand.Text()
-	if err := mounts.rename(name, c.s.tmp, gone); err != nil {
-		return err
-	}
-	return c.s.tmp.removeAll(gone)
+	// As a whole: a step would take a part for the cache.
+	return c.s.discard(mounts, name)
 }
 
 // lockMount takes the lock of a directory; no file when a step has it. A directory

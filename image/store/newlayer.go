@@ -61,19 +61,13 @@ func (s *Store) claimLayer(ctx context.Context, chain digest.Digest) (*LayerWrit
 		if err != nil {
 			return nil, err
 		}
-		err = flock(ctx, d.f, unix.LOCK_EX, func() error {
-			s.waiting("another berth process to unpack " + chain.String())
-			return nil
-		})
-		if err == nil && !s.tmp.isStill(name, d.f) {
-			err = errMoved
+		w := &LayerWriter{s: s, name: name, d: d, Meta: LayerMeta{Chain: chain}}
+		err = s.lockMade(ctx, s.tmp, name, d.f, "unpack "+chain.String())
+		if err == nil {
+			err = w.clear()
 		}
 		if err == nil {
-			w := &LayerWriter{s: s, name: name, d: d}
-			w.Meta.Chain = chain
-			if err = w.clear(); err == nil {
-				return w, nil
-			}
+			return w, nil
 		}
 		err = errors.Join(err, d.close())
 		if !errors.Is(err, errMoved) {
@@ -84,14 +78,8 @@ func (s *Store) claimLayer(ctx context.Context, chain digest.Digest) (*LayerWrit
 
 // clear removes what a killed process left behind.
 func (w *LayerWriter) clear() error {
-	names, err := w.d.names()
-	if err != nil {
+	if err := w.d.empty(); err != nil {
 		return err
-	}
-	for _, name := range names {
-		if err := w.d.removeAll(name); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/image"
+	"berth/image/userns"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -53,7 +54,7 @@ type Store struct {
 // DefaultDir is where the store of this user is: /var/lib/berth for root,
 // $XDG_DATA_HOME/berth for others.
 func DefaultDir() (string, error) {
-	if os.Geteuid() == 0 && !inUserNamespace() {
+	if os.Geteuid() == 0 && !userns.Inside() { // root there is an ordinary user of the host
 		return "/var/lib/berth", nil
 	}
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
@@ -64,18 +65,6 @@ func DefaultDir() (string, error) {
 		return "", errors.New("store: neither XDG_DATA_HOME nor HOME says where it is; name it with --store")
 	}
 	return filepath.Join(home, ".local/share/berth"), nil
-}
-
-// inUserNamespace tells whether root here is an ordinary user of the host: then
-// not every id is mapped to itself.
-func inUserNamespace() bool {
-	raw, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	var inside, outside, count int64
-	n, err := fmt.Sscan(string(raw), &inside, &outside, &count)
-	return err == nil && n == 3 && (inside != 0 || outside != 0 || count != 1<<32-1)
 }
 
 // Open opens a store and makes what is missing of it.
@@ -179,14 +168,13 @@ const layoutFile = `{"imageLayoutVersion":"1.0.0"}` + "\n"
 func (s *Store) checkVersion() error {
 	const name = "oci-layout"
 	raw, err := s.root.read(name, image.MaxManifest)
-	if err == nil {
+	switch {
+	case err == nil:
 		return checkLayoutVersion(s.root.join(name), raw)
-	}
-	if !notExist(err) || s.options.ReadOnly {
-		if s.options.ReadOnly && notExist(err) {
-			return nil
-		}
+	case !notExist(err):
 		return err
+	case s.options.ReadOnly:
+		return nil
 	}
 	if err := s.mayBecomeStore(); err != nil {
 		return err

@@ -46,7 +46,7 @@ func (s *Store) Usage() (Usage, error) {
 		return u, err
 	}
 	for _, name := range names {
-		if st, err := s.ingest.stat(name); err == nil && !strings.HasSuffix(name, ".have") {
+		if st, err := s.ingest.stat(name); err == nil && !strings.HasSuffix(name, markName("")) {
 			u.PartialBytes += st.Size
 		}
 	}
