@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"io"
 
+	"berth/image/layer"
+
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 )
 
@@ -37,11 +38,11 @@ func decompress(r io.Reader) (io.Reader, func(), error) {
 		}
 		return z, func() {}, nil
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(256<<20))
+		z, err := layer.Decompress("", buffered) // the memory that it takes is bounded
 		if err != nil {
 			return nil, nil, fmt.Errorf("zstd: %w", err)
 		}
-		return z, z.Close, nil
+		return z, func() { _ = z.Close() }, nil // as above
 	}
 	return buffered, func() {}, nil
 }
