@@ -38,25 +38,44 @@ func takeBlock() *[]byte {
 
 // fetchOnly makes sure of the blob alone.
 func (l *oneLayer) fetchOnly(ctx context.Context) error {
+	streamed, err := l.fetched(ctx, func(blob io.Reader) error {
+		_, err := io.Copy(io.Discard, blob)
+		return err
+	})
+	if err == nil && !streamed {
+		l.task.Done("exists")
+	}
+	return err
+}
+
+// fetched makes sure of the blob, and hands it to use while it comes; streamed: it had
+// to come.
+func (l *oneLayer) fetched(ctx context.Context, use func(io.Reader) error) (streamed bool, err error) {
 	if l.first != l {
-		return wait(ctx, l.first.blob)
+		return false, wait(ctx, l.first.blob)
 	}
 	in, err := l.ingest(ctx)
 	if errors.Is(err, store.ErrExists) {
 		close(l.blob)
 		l.task.Add(l.d.Size)
-		l.task.Done("exists")
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return l.retryPartial(in, func(in *store.Ingest) error {
-		return l.follow(ctx, in, func(blob io.Reader) error {
-			_, err := io.Copy(io.Discard, blob)
-			return err
-		})
-	}, func() (*store.Ingest, error) { return l.ingest(ctx) })
+	resumed := in.Have() > 0
+	err = l.follow(ctx, in, use)
+	var wrong *digestError
+	if !resumed || !errors.As(err, &wrong) {
+		return true, err
+	}
+	// It went on with a partial blob of another pull: after a crash of the machine
+	// that file can hold anything.
+	l.task.Reset(0, l.d.Size)
+	if in, err = l.ingest(ctx); err != nil {
+		return true, err
+	}
+	return true, l.follow(ctx, in, use)
 }
 
 // ingest begins to fetch the blob; ErrExists when the store has it.
@@ -88,23 +107,6 @@ func (e *digestError) Error() string {
 	return fmt.Sprintf("blob %s: its content has the digest %s", e.want, e.got)
 }
 
-// retryPartial does the work a second time when the first went on with a partial
-// blob of another pull, and its content turned out to be wrong: after a crash of the
-// machine the file can hold anything.
-func (l *oneLayer) retryPartial(in *store.Ingest, work func(*store.Ingest) error, again func() (*store.Ingest, error)) error {
-	resumed := in.Have() > 0
-	err := work(in)
-	var wrong *digestError
-	if !resumed || !errors.As(err, &wrong) {
-		return err
-	}
-	l.task.Reset(0, l.d.Size)
-	if in, err = again(); err != nil {
-		return err
-	}
-	return work(in)
-}
-
 // follow fetches the blob and hands it to use while it comes. use reads to the end,
 // or fails. When the digest is right the blob is committed; the Ingest is closed in
 // any case.
@@ -112,39 +114,14 @@ func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Rea
 	l.task.Add(in.Have())
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	fetched := make(chan struct{})
-	l.fetching.Store(true)
-	go func() {
-		defer close(fetched)
-		if err := l.fetch(ctx, in); err != nil {
-			in.Fail(err)
-			return
-		}
-		l.fetching.Store(false)
-		if l.unpacking.Load() {
-			l.task.Phase("unpacking")
-		}
-	}()
+	fetched := l.startFetch(ctx, in)
 	blob := newHashing(in.Reader(), l.d.Digest.Algorithm())
-	err := use(blob)
-	var limit *layer.LimitError
-	if err == nil || errors.Is(err, errContent) && !errors.As(err, &limit) {
-		// What is wrong with the content may be wrong with the transfer: then the
-		// digest tells, and more than a broken archive would.
-		_, drained := io.Copy(io.Discard, blob)
-		if got := blob.digest(); drained == nil && got != l.d.Digest {
-			err = &digestError{l.d.Digest, got}
-		}
-	}
+	err := l.cause(use(blob), blob)
 	if err != nil {
 		in.Fail(err)
 		cancel(err)
 	}
 	<-fetched
-	var transfer *fetchError
-	if errors.As(err, &transfer) {
-		err = transfer
-	}
 	var wrong *digestError
 	switch {
 	case errors.As(err, &wrong):
@@ -157,6 +134,42 @@ func (l *oneLayer) follow(ctx context.Context, in *store.Ingest, use func(io.Rea
 	}
 	close(l.blob)
 	return nil
+}
+
+// startFetch fetches on a goroutine of its own, until the channel is closed.
+func (l *oneLayer) startFetch(ctx context.Context, in *store.Ingest) (fetched <-chan struct{}) {
+	l.fetching.Store(true)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := l.fetch(ctx, in); err != nil {
+			in.Fail(err)
+			return
+		}
+		l.fetching.Store(false)
+		if l.unpacking.Load() {
+			l.task.Phase("unpacking")
+		}
+	}()
+	return ended
+}
+
+// cause is the error that counts when err is what the use of a blob has ended with:
+// what is wrong with the content may be wrong with the transfer. Then the digest
+// tells, and more than a broken archive would.
+func (l *oneLayer) cause(err error, blob *hashing) error {
+	var limit *layer.LimitError
+	if err == nil || errors.Is(err, errContent) && !errors.As(err, &limit) {
+		_, drained := io.Copy(io.Discard, blob)
+		if got := blob.digest(); drained == nil && got != l.d.Digest {
+			return &digestError{l.d.Digest, got}
+		}
+	}
+	var transfer *fetchError
+	if errors.As(err, &transfer) {
+		return transfer
+	}
+	return err
 }
 
 // fetch writes what is missing of the blob into in.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"berth/image"
+	"berth/image/layer"
 	"berth/image/progress"
 	"berth/image/store"
 
@@ -41,10 +42,10 @@ type oneLayer struct {
 	first *oneLayer // with the same digest; itself when it is the first
 	task  *progress.Task
 
-	blob    chan struct{} // closed when the blob is in the store
-	settled chan struct{} // closed when it is unpacked, too, and those below it
-	dir     *os.File      // once settled: the unpacked layer
-	skipped []string
+	blob    chan struct{}     // closed when the blob is in the store
+	settled chan struct{}     // closed when it is unpacked, too, and those below it
+	dir     *os.File          // once settled: the unpacked layer
+	result  layer.ApplyResult // once it is unpacked here
 	// streams: it is unpacked while it is fetched.
 	streams bool
 
@@ -73,7 +74,7 @@ func (s *layerSet) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	for _, l := range s.layers {
-		s.p.result.Skipped = append(s.p.result.Skipped, l.skipped...)
+		s.p.result.Skipped = append(s.p.result.Skipped, l.result.Skipped...)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"berth/image/layer"
 	"berth/image/store"
+	"berth/image/userns"
 )
 
 // unpack fetches the layer, if it has to be, and unpacks it into w.
@@ -18,8 +19,7 @@ func (l *oneLayer) unpack(ctx context.Context, w *store.LayerWriter) (err error)
 			err = errors.Join(err, w.Abort())
 		}
 	}()
-	var result layer.ApplyResult
-	if result, err = l.fill(ctx, w); err != nil {
+	if err := l.fill(ctx, w); err != nil {
 		return err
 	}
 	l.task.Phase("waiting") // for those below
@@ -27,16 +27,15 @@ func (l *oneLayer) unpack(ctx context.Context, w *store.LayerWriter) (err error)
 	if err != nil {
 		return err
 	}
-	if err = fit(ctx, w, &result, below); err != nil {
+	if err := fit(ctx, w, &l.result, below); err != nil {
 		return err
 	}
 	w.Meta.DiffID = l.set.diffIDs[l.index]
-	w.Meta.Size, w.Meta.Entries = result.Bytes, result.Entries
+	w.Meta.Size, w.Meta.Entries = l.result.Bytes, l.result.Entries
 	w.Meta.Format = formatName(l.set.p.o.Apply.Format)
-	if len(result.Implied) <= maxImplied {
-		w.Meta.Implied = result.Implied
+	if len(l.result.Implied) <= maxImplied {
+		w.Meta.Implied = l.result.Implied
 	}
-	l.skipped = result.Skipped
 	return w.Commit()
 }
 
@@ -56,31 +55,11 @@ func fit(ctx context.Context, w *store.LayerWriter, result *layer.ApplyResult, b
 	return layer.Inherit(ctx, dir, result.Implied, below)
 }
 
-// fill unpacks from the store or, while it is fetched, from the source.
-func (l *oneLayer) fill(ctx context.Context, w *store.LayerWriter) (layer.ApplyResult, error) {
-	var result layer.ApplyResult
-	use := func(blob io.Reader) error {
-		var err error
-		result, err = l.apply(ctx, w, blob)
-		return err
-	}
-	if l.first != l {
-		if err := wait(ctx, l.first.blob); err != nil {
-			return result, err
-		}
-		return result, l.fromStore(use)
-	}
-	in, err := l.ingest(ctx)
-	if errors.Is(err, store.ErrExists) {
-		close(l.blob)
-		l.task.Add(l.d.Size)
-		return result, l.fromStore(use)
-	}
-	if err != nil {
-		return result, err
-	}
+// fill unpacks while the blob is fetched, or from the store.
+func (l *oneLayer) fill(ctx context.Context, w *store.LayerWriter) error {
+	use := func(blob io.Reader) error { return l.apply(ctx, w, blob) }
 	later := false
-	behind := func(blob io.Reader) error {
+	streamed, err := l.fetched(ctx, func(blob io.Reader) error {
 		l.streams = true
 		err := use(blob)
 		l.streams = false
@@ -88,18 +67,16 @@ func (l *oneLayer) fill(ctx context.Context, w *store.LayerWriter) (layer.ApplyR
 			_, err = io.Copy(io.Discard, blob)
 		}
 		return err
+	})
+	if err != nil || streamed && !later {
+		return err
 	}
-	// Not by value: use sets it.
-	err = l.retryPartial(in, func(in *store.Ingest) error { return l.follow(ctx, in, behind) },
-		func() (*store.Ingest, error) { return l.ingest(ctx) })
-	if err != nil || !later {
-		return result, err
+	if later {
+		if _, err := l.below(ctx); err != nil {
+			return err
+		}
 	}
-	if _, err := l.below(ctx); err != nil {
-		return result, err
-	}
-	err = l.fromStore(use)
-	return result, err
+	return l.fromStore(use)
 }
 
 // errLower is why a layer is not unpacked while it is fetched: it needs those below,
@@ -133,11 +110,10 @@ func (l *oneLayer) fromStore(use func(io.Reader) error) error {
 }
 
 // apply unpacks one stream, in a place among the unpackers.
-func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Reader) (layer.ApplyResult, error) {
-	var result layer.ApplyResult
+func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Reader) error {
 	unpacks := l.set.p.unpacks
 	if err := unpacks.take(ctx, l.d.Size); err != nil {
-		return result, err
+		return err
 	}
 	defer unpacks.give()
 	l.unpacking.Store(true)
@@ -146,7 +122,7 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 	}
 	dir, err := emptied(w)
 	if err != nil {
-		return result, err
+		return err
 	}
 	defer dir.Close() // opened for reading
 	o := l.set.p.o.Apply
@@ -175,16 +151,16 @@ func (l *oneLayer) apply(ctx context.Context, w *store.LayerWriter, blob io.Read
 	}
 	diffID, err := unpackStream(ctx, l.d.MediaType, blob, turn, func(archive io.Reader) error {
 		var err error
-		result, err = layer.Apply(ctx, dir, archive, o)
+		l.result, err = layer.Apply(ctx, dir, archive, o)
 		return err
 	})
 	if err != nil {
-		return result, fmt.Errorf("layer %s: %w", l.d.Digest, err)
+		return fmt.Errorf("layer %s: %w", l.d.Digest, err)
 	}
 	if want := l.set.diffIDs[l.index]; diffID != want {
-		return result, contentError{fmt.Errorf("layer %s: its archive has the digest %s, the configuration of the image says %s", l.d.Digest, diffID, want)}
+		return contentError{fmt.Errorf("layer %s: its archive has the digest %s, the configuration of the image says %s", l.d.Digest, diffID, want)}
 	}
-	return result, nil
+	return nil
 }
 
 // mostBytes is how much a layer may become: a hundred times what is fetched is more
@@ -216,7 +192,7 @@ func formatName(f layer.Format) string {
 // HostApply is how layers are unpacked by this process: as root of the host in
 // overlay's format, as root of a user namespace in that of rootless overlay.
 func HostApply() layer.ApplyOptions {
-	if layer.InUserNamespace() {
+	if userns.Inside() {
 		return layer.ApplyOptions{Format: layer.OverlayUser, UserNS: true}
 	}
 	return layer.ApplyOptions{}
