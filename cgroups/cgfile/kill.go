@@ -15,7 +15,7 @@ import (
 const removeBound = 2 * time.Second
 
 // AddPid moves a process into d.
-func AddPid(d *Dir, pid int) error { return d.Write("cgroup.procs", strconv.Itoa(pid)) }
+func (d *Dir) AddPid(pid int) error { return d.Write("cgroup.procs", strconv.Itoa(pid)) }
 
 // KillAll sends SIGKILL to whatever list returns until it returns nothing. freeze
 // stops the processes meanwhile, or a fork bomb would run ahead of the list, and

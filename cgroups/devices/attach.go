@@ -11,19 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attach makes the rules those of the v2 cgroup whose directory is open as fd, in
-// the place of what it has. Where the kernel can (since v5.6) the old program is
-// replaced in one step; else the new one is added before the old ones go, and a
-// device must then pass both for a moment.
-func Attach(cgroup int, rules []Rule) error {
-	before, err := Replace(cgroup, rules)
-	if err == nil {
-		before.Close()
-	}
-	return err
-}
-
-// Replace is Attach that keeps what it replaced.
+// Replace makes the rules those of the v2 cgroup whose directory is open as fd, and
+// keeps what it has. Where the kernel can (since v5.6) the old program is replaced in
+// one step; else the new one is added before the old ones go, and a device must then
+// pass both for a moment.
 func Replace(cgroup int, rules []Rule) (*Before, error) {
 	prog, err := loadUnlocked(Program(rules))
 	if err != nil {

@@ -2,40 +2,27 @@ package devices
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
+
+	"berth/tests/cgtest"
 
 	"golang.org/x/sys/unix"
 )
 
-// unified opens a new cgroup of the v2 hierarchy, which hybrid hosts have, too.
+// unified opens a new cgroup of the v2 hierarchy.
 func unified(t *testing.T) int {
 	t.Helper()
-	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-		var st unix.Statfs_t
-		if unix.Statfs(root, &st) != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
-			continue
-		}
-		dir := filepath.Join(root, fmt.Sprintf("berth-test-devices-%d", os.Getpid()))
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Skip(err)
-		}
-		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := errors.Join(unix.Close(fd), os.Remove(dir)); err != nil {
-				t.Error(err)
-			}
-		})
-		return fd
+	fd, err := unix.Open(cgtest.Unified(t), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Skip("the host has no cgroup2")
-	return -1
+	t.Cleanup(func() {
+		if err := unix.Close(fd); err != nil {
+			t.Error(err)
+		}
+	})
+	return fd
 }
 
 // ids lists the programs of a cgroup.
@@ -57,11 +44,13 @@ func ids(t *testing.T, cgroup int) []uint32 {
 // end those of before.
 func TestPutBack(t *testing.T) {
 	cgroup := unified(t)
-	if err := Attach(cgroup, nil); errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+	before, err := Replace(cgroup, nil)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
 	}
+	before.Close()
 	add := func() {
 		t.Helper()
 		fd, err := loadUnlocked(Program(defaults[:]))

@@ -69,7 +69,7 @@ func TestLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines, err := Lines(rules)
+		_, lines, err := Resolve(rules)
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: %v", c.name, err)
@@ -160,7 +160,7 @@ func TestSameMeaning(t *testing.T) {
 	for range 20000 {
 		rules := randomRules(rnd)
 		code := Program(rules)
-		state, err := Resolve(rules)
+		state, _, err := Resolve(rules)
 		if err != nil {
 			holes++
 		}
@@ -168,7 +168,7 @@ func TestSameMeaning(t *testing.T) {
 		access := uint8(1 + rnd.IntN(7))
 		want := allowed(rules, kind, major, minor, access)
 		if got := interpret(t, code, kind, major, minor, access); got != want {
-			t.Fatalf("%v: program says %v of %c %d:%d %s", rules, got, kind, major, minor, letters(access))
+			t.Fatalf("%v: program says %v of %c %d:%d %s", rules, got, kind, major, minor, Letters(access))
 		}
 		if err != nil {
 			continue
@@ -176,7 +176,7 @@ func TestSameMeaning(t *testing.T) {
 		// v1 takes the entries one by one, so ask for one bit only.
 		bit := access & -access
 		if got, want := state.allows(kind, major, minor, bit), allowed(rules, kind, major, minor, bit); got != want {
-			t.Fatalf("%v: v1 says %v of %c %d:%d %s, state %+v", rules, got, kind, major, minor, letters(bit), state)
+			t.Fatalf("%v: v1 says %v of %c %d:%d %s, state %+v", rules, got, kind, major, minor, Letters(bit), state)
 		}
 	}
 	if holes == 0 || holes == 20000 {
@@ -197,11 +197,7 @@ func TestLinesEndInState(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 20000 {
 		rules := randomRules(rnd)
-		lines, err := Lines(rules)
-		want, werr := Resolve(rules)
-		if (err == nil) != (werr == nil) {
-			t.Fatalf("%v: %v, %v", rules, err, werr)
-		}
+		want, lines, err := Resolve(rules)
 		if err != nil {
 			continue
 		}
@@ -210,7 +206,7 @@ func TestLinesEndInState(t *testing.T) {
 			t.Fatalf("%v: %s gives %+v, want %+v", rules, text(lines), got, want)
 		}
 		// And a change from any other state of the same default does too.
-		other, err := Resolve(randomRules(rnd))
+		other, _, err := Resolve(randomRules(rnd))
 		if err != nil || other.Allow != want.Allow {
 			continue
 		}

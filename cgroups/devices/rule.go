@@ -63,7 +63,7 @@ func (r Rule) covers(o Rule) bool {
 
 // String is the kernel's own form: "c 1:3 rwm".
 func (r Rule) String() string {
-	return string(r.Type) + " " + number(r.Major) + ":" + number(r.Minor) + " " + letters(r.Access)
+	return string(r.Type) + " " + number(r.Major) + ":" + number(r.Minor) + " " + Letters(r.Access)
 }
 
 func number(n int64) string {
@@ -73,7 +73,8 @@ func number(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-func letters(access uint8) string {
+// Letters writes access bits as the kernel does: "rwm".
+func Letters(access uint8) string {
 	s := ""
 	if access&Read != 0 {
 		s += "r"
@@ -115,22 +116,28 @@ func parse(i int, d *specs.LinuxDeviceCgroup) (Rule, error) {
 	if r.Minor < Any || r.Minor > 1<<32-1 {
 		return fail("minor", r.Minor, "a device number")
 	}
-	for _, c := range d.Access {
-		switch c {
-		case 'r':
-			r.Access |= Read
-		case 'w':
-			r.Access |= Write
-		case 'm':
-			r.Access |= Mknod
-		default:
-			return fail("access", strconv.Quote(d.Access), "made of r, w and m")
-		}
-	}
-	if r.Access == 0 {
+	var ok bool
+	if r.Access, ok = accessOf(d.Access); !ok || r.Access == 0 {
 		return fail("access", strconv.Quote(d.Access), "made of r, w and m")
 	}
 	return r, nil
+}
+
+// accessOf is the opposite of Letters; ok is false when there are other letters, too.
+func accessOf(letters string) (access uint8, ok bool) {
+	for _, c := range letters {
+		switch c {
+		case 'r':
+			access |= Read
+		case 'w':
+			access |= Write
+		case 'm':
+			access |= Mknod
+		default:
+			return access, false
+		}
+	}
+	return access, true
 }
 
 // Rules returns the rules of config.json in their order, and behind them the devices

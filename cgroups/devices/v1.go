@@ -20,9 +20,9 @@ type State struct {
 	Except []Rule
 }
 
-// Lines returns the writes that bring a cgroup from any state to that of the
-// rules, in their order. An error names the rule v1 cannot express.
-func Lines(rules []Rule) ([]Line, error) {
+// Resolve returns the state the rules end in, and the writes that bring a cgroup there
+// from any other, in their order. An error names the rule v1 cannot express.
+func Resolve(rules []Rule) (State, []Line, error) {
 	lines := []Line{{false, "a"}}
 	var s State
 	for _, r := range rules {
@@ -36,12 +36,12 @@ func Lines(rules []Rule) ([]Line, error) {
 			r.Type = kind
 			more, err := s.apply(r)
 			if err != nil {
-				return nil, err
+				return State{}, nil, err
 			}
 			lines = append(lines, more...)
 		}
 	}
-	return lines, nil
+	return s, lines, nil
 }
 
 // kinds splits 'a': to the kernel "a 1:3 r" is the same as "a", whatever follows.
@@ -108,24 +108,6 @@ func verb(allow bool) string {
 	return "deny"
 }
 
-// Resolve returns the state the rules end in.
-func Resolve(rules []Rule) (State, error) {
-	var s State
-	for _, r := range rules {
-		if r.everything() {
-			s = State{Allow: r.Allow}
-			continue
-		}
-		for _, kind := range kinds(r.Type) {
-			r.Type = kind
-			if _, err := s.apply(r); err != nil {
-				return State{}, err
-			}
-		}
-	}
-	return s, nil
-}
-
 // ParseList reads devices.list. A cgroup that allows by default lists nothing but
 // "a *:* rwm", and its exceptions stay unknown: known is false then.
 func ParseList(text string) (s State, known bool, err error) {
@@ -166,16 +148,7 @@ func parseLine(line string) (Rule, error) {
 		}
 		*f.to = int64(n)
 	}
-	for _, c := range access {
-		switch c {
-		case 'r':
-			r.Access |= Read
-		case 'w':
-			r.Access |= Write
-		case 'm':
-			r.Access |= Mknod
-		}
-	}
+	r.Access, _ = accessOf(access)
 	return r, nil
 }
 

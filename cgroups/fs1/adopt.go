@@ -3,8 +3,6 @@ package fs1
 // Adopt takes up a cgroup that somebody else made for the container, systemd, with
 // processes in it, and makes it in the hierarchies where it is missing.
 func (m *Manager) Adopt() error {
-	for _, g := range m.groups {
-		g.adopted = true
-	}
+	m.adopted = true
 	return m.Create()
 }

@@ -33,8 +33,6 @@ func setHugetlb(d *cgfile.Dir, r *specs.LinuxResources) error {
 	return limits.Hugetlb(d, r, "limit_in_bytes")
 }
 
-func (g *group) has(name string) bool { return slices.Contains(g.controllers, name) }
-
 // check refuses what no mounted controller can apply.
 func (m *Manager) check(r *specs.LinuxResources) error {
 	if r != nil && len(r.Devices) > 0 && m.find("devices") == nil && !m.cfg.Rootless {

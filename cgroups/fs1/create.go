@@ -36,7 +36,7 @@ func (m *Manager) Create() (err error) {
 			return err
 		}
 		roots = append(roots, root)
-		if err := g.create(root, m.ownCpuset(), &undo); err != nil {
+		if err := m.create(g, root, &undo); err != nil {
 			if cgfile.Denied(err) && m.dispensable(g) {
 				continue
 			}
@@ -55,7 +55,7 @@ func (m *Manager) dispensable(g *group) bool {
 }
 
 // create makes one directory and its parents, and leaves it open.
-func (g *group) create(root *cgfile.Dir, skip cpusetWants, undo *[]made) error {
+func (m *Manager) create(g *group, root *cgfile.Dir, undo *[]made) error {
 	isCpuset := g.has("cpuset")
 	fresh := false
 	err := root.MkdirAll(g.rel, func(rel string) error {
@@ -69,7 +69,7 @@ func (g *group) create(root *cgfile.Dir, skip cpusetWants, undo *[]made) error {
 			return err
 		}
 		defer d.Close()
-		return inheritCpuset(root, d, rel, cpusetWants{}, true)
+		return inheritCpuset(root, d, rel, cpusetFiles, true)
 	})
 	if err != nil {
 		return err
@@ -77,32 +77,37 @@ func (g *group) create(root *cgfile.Dir, skip cpusetWants, undo *[]made) error {
 	if g.dir, err = root.Sub(g.rel); err != nil {
 		return err
 	}
-	if !fresh && !g.adopted {
+	if !fresh && !m.adopted {
 		if err := g.dir.RefuseUsed(); err != nil {
 			return err
 		}
 	}
 	if isCpuset {
-		return inheritCpuset(root, g.dir, g.rel, skip, fresh)
+		return inheritCpuset(root, g.dir, g.rel, m.inheritedCpuset(), fresh)
 	}
 	return nil
 }
 
-// cpusetWants says which of the two files Set will fill anyway.
-type cpusetWants struct{ cpus, mems bool }
+// cpusetFiles are those without which no process can go into a cgroup (cpuset(7)).
+var cpusetFiles = []string{"cpuset.cpus", "cpuset.mems"}
 
-func (m *Manager) ownCpuset() cpusetWants {
+// inheritedCpuset are the files that Set will not fill.
+func (m *Manager) inheritedCpuset() []string {
 	r := m.cfg.Resources
-	if r == nil || r.CPU == nil {
-		return cpusetWants{}
+	switch {
+	case r == nil || r.CPU == nil || r.CPU.Cpus == "" && r.CPU.Mems == "":
+		return cpusetFiles
+	case r.CPU.Cpus == "":
+		return cpusetFiles[:1]
+	case r.CPU.Mems == "":
+		return cpusetFiles[1:]
 	}
-	return cpusetWants{r.CPU.Cpus != "", r.CPU.Mems != ""}
+	return nil
 }
 
-// inheritCpuset fills cpuset.cpus and cpuset.mems of d, which is root/rel, from its
-// parent: into a cgroup where one of them is empty no process can go (cpuset(7)). A
-// fresh one is empty; in others only what is empty is filled.
-func inheritCpuset(root, d *cgfile.Dir, rel string, skip cpusetWants, fresh bool) error {
+// inheritCpuset fills files of d, which is root/rel, from its parent. A fresh cgroup
+// is empty; in others only what is empty is filled.
+func inheritCpuset(root, d *cgfile.Dir, rel string, files []string, fresh bool) error {
 	parent := root
 	if up := path.Dir(rel); up != "." {
 		var err error
@@ -111,34 +116,26 @@ func inheritCpuset(root, d *cgfile.Dir, rel string, skip cpusetWants, fresh bool
 		}
 		defer parent.Close()
 	}
-	for _, f := range []struct {
-		name string
-		skip bool
-	}{{"cpuset.cpus", skip.cpus}, {"cpuset.mems", skip.mems}} {
-		if f.skip {
-			continue
-		}
+	for _, file := range files {
 		if !fresh {
-			if v, err := d.Read(f.name); err != nil || v != "" {
-				if err != nil {
-					return err
-				}
+			v, err := d.Read(file)
+			if err != nil {
+				return err
+			}
+			if v != "" {
 				continue
 			}
 		}
-		v, err := parent.Read(f.name)
+		v, err := parent.Read(file)
+		if err == nil && v == "" && parent != root {
+			if err = inheritCpuset(root, parent, path.Dir(rel), []string{file}, false); err == nil {
+				v, err = parent.Read(file)
+			}
+		}
 		if err != nil {
 			return err
 		}
-		if v == "" && parent != root {
-			if err := inheritCpuset(root, parent, path.Dir(rel), cpusetWants{}, false); err != nil {
-				return err
-			}
-			if v, err = parent.Read(f.name); err != nil {
-				return err
-			}
-		}
-		if err := d.Write(f.name, v); err != nil {
+		if err := d.Write(file, v); err != nil {
 			return err
 		}
 	}

@@ -20,7 +20,7 @@ func (m *Manager) setDevices(r *specs.LinuxResources, j *cgfile.Journal) error {
 	if err != nil {
 		return err
 	}
-	lines, err := devices.Lines(rules)
+	want, lines, err := devices.Resolve(rules)
 	if err != nil {
 		return err
 	}
@@ -33,8 +33,11 @@ func (m *Manager) setDevices(r *specs.LinuxResources, j *cgfile.Journal) error {
 		if err != nil {
 			return err
 		}
-		if lines, err = change(before, known, rules, lines); err != nil {
-			return err
+		// Only what differs is written, so that no process loses a device for a moment,
+		// and because a cgroup with children cannot be reset by "a". Where the present
+		// exceptions cannot be known all has to be.
+		if known && before.Allow == want.Allow {
+			lines = devices.Change(before, want)
 		}
 		j.Add(func() error { return putBack(d, before, known) })
 	}
@@ -53,21 +56,6 @@ func present(d *cgfile.Dir) (devices.State, bool, error) {
 		return devices.State{}, false, err
 	}
 	return devices.ParseList(text)
-}
-
-// change returns the writes for a cgroup in use: those that differ from what it
-// holds, so that no process loses a device for a moment, and because a cgroup with
-// children cannot be reset by "a". Where the present exceptions cannot be known it
-// returns lines.
-func change(now devices.State, known bool, rules []devices.Rule, lines []devices.Line) ([]devices.Line, error) {
-	want, err := devices.Resolve(rules)
-	if err != nil {
-		return nil, err
-	}
-	if !known || now.Allow != want.Allow {
-		return lines, nil
-	}
-	return devices.Change(now, want), nil
 }
 
 // putBack returns to the rules before. Where these allowed everything but

@@ -3,7 +3,6 @@ package fs1
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"berth/cgroups"
@@ -105,7 +104,7 @@ func (m *Manager) Room(sub map[string]string) (uint64, error) {
 // sub is the wanted path below the container's cgroup in this hierarchy.
 func (g *group) sub(subs map[string]string) string {
 	for name, p := range subs {
-		if name != "" && slices.Contains(g.controllers, name) {
+		if name != "" && g.has(name) {
 			return p
 		}
 	}
@@ -139,7 +138,7 @@ func (m *Manager) Add(pid int) error {
 		if err != nil {
 			return err
 		}
-		if err := cgfile.AddPid(d, pid); err != nil {
+		if err := d.AddPid(pid); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,8 @@ type Manager struct {
 	groups []*group
 	// fresh is true from Create to the first Set: the cgroup holds defaults.
 	fresh bool
+	// adopted: the cgroup may be there already, with processes in it.
+	adopted bool
 }
 
 // group is the container's cgroup in one hierarchy.
@@ -25,8 +27,6 @@ type group struct {
 	rel         string // below mount
 	path        string
 	dir         *cgfile.Dir // nil: not open
-	// adopted: it may be there already, with processes in it.
-	adopted bool
 }
 
 var _ cgroups.Manager = (*Manager)(nil)
@@ -138,12 +138,14 @@ func place(cfg cgroups.Config, root string, h *cgroups.Hierarchy) (*group, error
 // find returns the group of a controller, nil when it is not mounted.
 func (m *Manager) find(controller string) *group {
 	for _, g := range m.groups {
-		if slices.Contains(g.controllers, controller) {
+		if g.has(controller) {
 			return g
 		}
 	}
 	return nil
 }
+
+func (g *group) has(controller string) bool { return slices.Contains(g.controllers, controller) }
 
 // open opens the directory, or returns the one that is open.
 func (g *group) open() (*cgfile.Dir, error) {

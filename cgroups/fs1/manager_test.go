@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"berth/cgroups"
-	"berth/cgroups/cgfile"
 	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -14,13 +13,7 @@ import (
 
 func layout(t testing.TB) *cgroups.Layout {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("making cgroups needs root")
-	}
-	l, err := cgfile.Detect()
-	if err != nil {
-		t.Skip(err)
-	}
+	l := cgtest.Layout(t)
 	if l.V2 {
 		t.Skip("the host has cgroup v2")
 	}

@@ -35,7 +35,7 @@ func Descend(d *cgfile.Dir, rel string, pid int) (*cgfile.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cgfile.AddPid(below, pid); err != nil {
+	if err := below.AddPid(pid); err != nil {
 		below.Close()
 		return nil, err
 	}

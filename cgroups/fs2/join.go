@@ -62,5 +62,5 @@ func (m *Manager) Add(pid int) error {
 	if err != nil {
 		return err
 	}
-	return cgfile.AddPid(d, pid)
+	return d.AddPid(pid)
 }

@@ -84,19 +84,17 @@ func (m *Manager) setDevices(d *cgfile.Dir, r *specs.LinuxResources, j *cgfile.J
 		return err
 	}
 	before, err := devices.Replace(d.FD(), rules)
-	if err == nil {
-		if j == nil {
-			before.Close()
-			return nil
-		}
+	switch {
+	case m.cfg.Rootless && cgfile.Denied(err):
+		// Loading a program takes capabilities in the host's user namespace. Without
+		// them no device can be made, and file permissions guard those that exist.
+	case err != nil:
+		return err
+	case j == nil:
+		before.Close()
+	default:
 		j.Add(before.PutBack)
 		j.After(before.Close)
-		return nil
 	}
-	// Loading a program takes capabilities in the host's user namespace. Without
-	// them no device can be made, and file permissions guard those that exist.
-	if m.cfg.Rootless && cgfile.Denied(err) {
-		return nil
-	}
-	return err
+	return nil
 }

@@ -21,13 +21,7 @@ func ptr[T any](v T) *T { return cgtest.Ptr(v) }
 // create makes a cgroup on a pure v2 host and removes it after the test.
 func create(t *testing.T, cfg cgroups.Config) *Manager {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("making cgroups needs root")
-	}
-	l, err := cgfile.Detect()
-	if err != nil {
-		t.Skip(err)
-	}
+	l := cgtest.Layout(t)
 	if !l.V2 {
 		t.Skip("the host is not pure cgroup v2")
 	}

@@ -2,8 +2,6 @@ package fs2
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,36 +12,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// plain makes a cgroup of the unified hierarchy, without any controller, which a
-// hybrid host has, too.
-func plain(t *testing.T) *Manager {
-	t.Helper()
-	l, err := cgfile.Detect()
-	if err != nil || os.Geteuid() != 0 {
-		t.Skipf("needs root and cgroup2 (%v)", err)
-	}
-	root := l.Unified
-	if l.V2 {
-		root = l.Root
-	}
-	if root == "" {
-		t.Skip("the host has no cgroup2")
-	}
-	dir := filepath.Join(root, cgtest.Name())
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return Load(cgroups.Record{Paths: map[string]string{"": dir}})
-}
-
 // A refused file takes the others back, whichever came first.
 func TestUndoUnified(t *testing.T) {
-	m := plain(t)
+	m := Load(cgroups.Record{Paths: map[string]string{"": cgtest.Unified(t)}})
 	for range 10 {
 		err := m.Set(&specs.LinuxResources{Unified: map[string]string{"cgroup.max.depth": "5", "cgroup.max.descendants": "x", "cgroup.freeze": "1"}})
 		if err == nil || !strings.Contains(err.Error(), "cgroup.max.descendants") || strings.Contains(err.Error(), "put back") {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"berth/cgroups"
-	"berth/cgroups/cgfile"
 	"berth/cgroups/manager"
 	"berth/tests/cgtest"
 
@@ -60,12 +59,7 @@ var serial int
 // cgroup makes a cgroup of the host's own kind and removes it after the test.
 func cgroup(t *testing.T, r *specs.LinuxResources) cgroups.Manager {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("making cgroups needs root")
-	}
-	if _, err := cgfile.Detect(); err != nil {
-		t.Skip(err)
-	}
+	cgtest.Layout(t)
 	m, err := manager.New(cgroups.Config{ID: cgtest.Name(), Resources: r})
 	if err != nil {
 		t.Skip(err)

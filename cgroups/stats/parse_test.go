@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,7 +8,7 @@ import (
 	"testing"
 
 	"berth/cgroups"
-	"berth/cgroups/cgfile"
+	"berth/tests/cgtest"
 )
 
 func TestList(t *testing.T) {
@@ -64,20 +63,10 @@ func TestCountIO(t *testing.T) {
 
 // A hybrid host has the core files of v2, without controllers.
 func TestUnified(t *testing.T) {
-	l, err := cgfile.Detect()
-	if err != nil || l.Unified == "" || os.Geteuid() != 0 {
-		t.Skipf("needs root and a hybrid host (%v)", err)
+	if cgtest.Layout(t).V2 {
+		t.Skip("the host is not hybrid")
 	}
-	serial++
-	dir := filepath.Join(l.Unified, fmt.Sprintf("berth-stats-%d-%d", os.Getpid(), serial))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := cgtest.Unified(t)
 	r := open(t, cgroups.Record{Paths: map[string]string{"": dir}})
 	s := read(t, r)
 	if s.CPU == nil || s.CPU.Throttling != nil || s.Pids != nil {

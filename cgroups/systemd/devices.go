@@ -38,7 +38,7 @@ func deviceProperties(r *specs.LinuxResources, version int) (list, error) {
 
 // allowed lists what the rules allow; false when that is no list.
 func allowed(rules []devices.Rule, version int) ([]allow, bool) {
-	state, err := devices.Resolve(rules)
+	state, _, err := devices.Resolve(rules)
 	if err != nil || state.Allow {
 		return nil, false
 	}
@@ -49,7 +49,7 @@ func allowed(rules []devices.Rule, version int) ([]allow, bool) {
 			return nil, false
 		}
 		if path != "" {
-			entries = append(entries, allow{path, access(e.Access)})
+			entries = append(entries, allow{path, devices.Letters(e.Access)})
 		}
 	}
 	return entries, true
@@ -110,18 +110,4 @@ func group(text, kind string, major int64) string {
 		}
 	}
 	return ""
-}
-
-func access(bits uint8) string {
-	s := ""
-	if bits&devices.Read != 0 {
-		s += "r"
-	}
-	if bits&devices.Write != 0 {
-		s += "w"
-	}
-	if bits&devices.Mknod != 0 {
-		s += "m"
-	}
-	return s
 }

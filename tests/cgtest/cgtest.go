@@ -5,11 +5,13 @@ package cgtest
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"berth/cgroups"
+	"berth/cgroups/cgfile"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -18,6 +20,43 @@ var serial atomic.Int64
 
 // Name is a name that no other cgroup has.
 func Name() string { return fmt.Sprintf("berth-test-%d-%d", os.Getpid(), serial.Add(1)) }
+
+// Layout is that of the host's cgroups, for tests that make some.
+func Layout(t testing.TB) *cgroups.Layout {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("making cgroups needs root")
+	}
+	l, err := cgfile.Detect()
+	if err != nil {
+		t.Skip(err)
+	}
+	return l
+}
+
+// Unified makes a cgroup of the v2 hierarchy, which hybrid hosts have, too, though
+// without controllers.
+func Unified(t testing.TB) (dir string) {
+	t.Helper()
+	l := Layout(t)
+	root := l.Unified
+	if l.V2 {
+		root = l.Root
+	}
+	if root == "" {
+		t.Skip("the host has no cgroup2")
+	}
+	dir = filepath.Join(root, Name())
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
 
 // Start makes the manager's cgroup and sets its limits. After the test it is removed,
 // with whoever is in it.
