@@ -23,7 +23,7 @@ type opened struct {
 }
 
 func (rt *Runtime) store() state.Store {
-	return state.Store{Root: rt.Root, Sticky: rt.StickyRoot}
+	return state.Store{Root: rt.Root, Sticky: rt.StickyRoot, Unsynced: rt.Unsynced}
 }
 
 // open loads a container without locking it. The caller closes it.

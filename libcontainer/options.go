@@ -15,6 +15,9 @@ type Runtime struct {
 	Root string
 	// StickyRoot gives Root the sticky bit when it is made (below XDG_RUNTIME_DIR).
 	StickyRoot bool
+	// Unsynced spares the syncs of the containers' state, for containers that nobody asks
+	// about after a crash of the machine.
+	Unsynced bool
 	// CgroupDriver is "cgroupfs", "systemd" or "disabled".
 	CgroupDriver string
 	// Rootless ignores missing permissions for cgroups.

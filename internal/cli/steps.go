@@ -34,6 +34,8 @@ func (b *berth) steps() *cli.Command {
 		Hidden: true, // for the image program
 		Action: func(*cli.Context) error {
 			unix.CloseOnExec(stepsFD)
+			// A container of a build, and nobody asks about one after a crash of the machine.
+			b.rt.Unsynced = true
 			return b.serveSteps()
 		},
 	}

@@ -16,6 +16,7 @@ type Dir struct {
 	Path string
 
 	fd, rootFD int
+	unsynced   bool
 }
 
 // FD is the directory's file descriptor, close-on-exec; the Dir owns it.

@@ -28,7 +28,7 @@ func (d *Dir) SaveExit(code int) error {
 	}
 	// Several may write at once, each its own file.
 	temp := fmt.Sprintf(".%s.%d", ExitFile, os.Getpid())
-	if err := d.writeSynced(temp, data); err != nil {
+	if err := d.write(temp, data); err != nil {
 		return fmt.Errorf("write %s/%s: %w", d.Path, temp, err)
 	}
 	if err := unix.Renameat(d.fd, temp, d.fd, ExitFile); err != nil {

@@ -57,7 +57,7 @@ func (d *Dir) LoadConfig() ([]byte, error) {
 // new content whole.
 func (d *Dir) replace(name string, data []byte) error {
 	temp := "." + name + ".new" // one writer: the lock's holder
-	if err := d.writeSynced(temp, data); err != nil {
+	if err := d.write(temp, data); err != nil {
 		return fmt.Errorf("write %s/%s: %w", d.Path, name, err)
 	}
 	if err := unix.Renameat(d.fd, temp, d.fd, name); err != nil {
@@ -66,13 +66,13 @@ func (d *Dir) replace(name string, data []byte) error {
 	return nil
 }
 
-func (d *Dir) writeSynced(name string, data []byte) error {
+func (d *Dir) write(name string, data []byte) error {
 	fd, err := openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
 	err = writeAll(fd, data)
-	if err == nil {
+	if err == nil && !d.unsynced {
 		err = unix.Fsync(fd)
 	}
 	return errors.Join(err, unix.Close(fd))

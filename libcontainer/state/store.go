@@ -30,6 +30,9 @@ type Store struct {
 	// specification lets files in XDG_RUNTIME_DIR without the sticky bit be removed
 	// after six hours.
 	Sticky bool
+	// Unsynced leaves it to the kernel when files get to a disk, if Root is on one: after
+	// a crash of the machine, not of a process, they may be torn.
+	Unsynced bool
 }
 
 // CheckRoot refuses directories that cannot be a root.
@@ -115,7 +118,7 @@ func (s Store) open(rootFD int, id string) (*Dir, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open %s/%s: %w", s.Root, id, err)
 	}
-	return &Dir{ID: id, Path: s.Root + "/" + id, fd: fd, rootFD: rootFD}, nil
+	return &Dir{ID: id, Path: s.Root + "/" + id, fd: fd, rootFD: rootFD, unsynced: s.Unsynced}, nil
 }
 
 // makeRoot returns an open root directory. Others may pass through it (0711), so
