@@ -18,6 +18,7 @@ import (
 	"berth/image/userns"
 	"berth/internal/command"
 
+	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
 )
 
@@ -30,9 +31,8 @@ func (b *berth) build() *cli.Command {
 		Description: `CONTEXT is the directory that COPY and ADD take files from; - reads an archive
 of it, or a Dockerfile alone, from stdin. Flags mean what they mean for docker build.
 RUN steps are in the host's network unless --network none cuts them off: berth has no
-networks of its own.
+networks of its own. Without --tag the image is known by its id until 'berth prune'.
 
-EXAMPLE:
    berth build -t app .
    berth build -t app -f docker/Dockerfile --target test --build-arg V=1 .
    berth build -o type=oci,dest=app.tar https://example.org/app.git#v1:src`,
@@ -99,6 +99,9 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	if err = b.lint(o); err == nil {
 		r, err = build.Build(b.ctx, o)
 	}
+	if err == nil && f.kept {
+		err = sayNames(s, o, r)
+	}
 	if err == nil {
 		err = b.deliver(c, f, o, r)
 	}
@@ -107,6 +110,24 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 		showFault(f, src, err)
 	}
 	return err
+}
+
+// sayNames shows what the image is called by. One without a name gets its digest for
+// one, which keeps it until the next prune.
+func sayNames(s *store.Store, o build.Options, r build.Result) error {
+	for _, name := range o.Tags {
+		o.Display.Step("naming it " + name.Familiar()).Done()
+	}
+	if len(o.Tags) > 0 {
+		return nil
+	}
+	name, err := image.ParseReference(store.Built + "@" + r.Descriptor.Digest.String())
+	if err != nil {
+		return err
+	}
+	id := digest.Digest(idOf(o, r))
+	o.Display.Step("keeping it without a name, as " + id.Encoded()[:12]).Done()
+	return s.Tag(name, r.Descriptor)
 }
 
 // showFault shows the lines of the Dockerfile around an error, and the last output of

@@ -46,12 +46,12 @@ func buildFlags() []cli.Flag {
 		&cli.StringFlag{Name: "cpus", Usage: "limit the CPU time of a RUN step to `N` CPUs"},
 		&cli.StringFlag{Name: "shm-size", Usage: "`SIZE` of /dev/shm in RUN steps"},
 		&cli.StringSliceFlag{Name: "ulimit", Usage: "limit a resource in RUN steps: `NAME=SOFT[:HARD]` (repeatable)"},
-		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "show progress as `MODE`: auto, plain, tty, json or quiet"},
+		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "show progress as `MODE`: auto, plain, tty, json or quiet", DefaultText: "auto"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "print the image's id and nothing else"},
 		&cli.StringFlag{Name: "iidfile", Usage: "write the image's id to `FILE`"},
 		&cli.StringFlag{Name: "metadata-file", Usage: "write digests and names to `FILE`, as JSON"},
 		&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "check the Dockerfile by buildkit's rules, and build nothing"},
-		&cli.IntFlag{Name: "jobs", Usage: "run at most `N` steps at once (default: one per processor)"},
+		&cli.IntFlag{Name: "jobs", Usage: "run at most `N` steps at once", DefaultText: "one per processor"},
 		&cli.BoolFlag{Name: "rm", Hidden: true}, // docker's old builder: nothing is left behind
 		&cli.BoolFlag{Name: "force-rm", Hidden: true},
 	}, registryFlags()...)
@@ -74,6 +74,8 @@ type buildRequest struct {
 	metadataFile string
 	check        bool
 	names        []image.Reference
+	// kept: the image stays in the store, with these names or with none.
+	kept bool
 }
 
 func readBuildFlags(c *cli.Context) (*buildRequest, error) {

@@ -62,6 +62,7 @@ func (f *buildRequest) readOutputs(c *cli.Context) error {
 		}
 		if out.kind == "image" && !out.unnamed && !out.byDigest {
 			f.options.Tags = join(f.options.Tags, out.names)
+			f.kept = true
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ func (b *berth) images() *cli.Command {
 		Flags: []cli.Flag{
 			command.FormatFlag(),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "print ids only"},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Hidden: true}, // docker's; steps of builds are no images here
 			&cli.BoolFlag{Name: "digests", DisableDefaultText: true, Usage: "show what a registry calls the image by"},
 			&cli.BoolFlag{Name: "no-trunc", DisableDefaultText: true, Usage: "show ids in full"},
 		},

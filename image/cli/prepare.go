@@ -270,8 +270,19 @@ func (b *berth) unpacked(s *store.Store, word string, w wishes) (*ready, error) 
 	if w.flat {
 		return img, nil
 	}
+	if hasLayers(s, img.config) {
+		o.Progress = nil // there is nothing to wait for
+	}
 	img.chain, err = pull.Unpack(b.ctx, o, img.manifest)
 	return img, err
+}
+
+// hasLayers tells whether all layers of an image are unpacked.
+func hasLayers(s *store.Store, config *image.Config) bool {
+	return !slices.ContainsFunc(image.ChainIDs(config.RootFS.DiffIDs), func(chain digest.Digest) bool {
+		_, ok := s.Layer(chain)
+		return !ok
+	})
 }
 
 // find looks the image up in the store, as the policy says; nil: it is to be pulled.

@@ -164,7 +164,7 @@ func (e *inUseError) Hint() string {
 // clean removes what nothing needs any more. When others use the store that is left
 // to a later one.
 func (b *berth) clean(s *store.Store, say func(string) error) error {
-	report, err := s.GC(b.ctx, store.GCOptions{NoWait: true, KeepPartial: keepPartial})
+	report, err := s.GC(b.ctx, store.GCOptions{NoWait: true, KeepPartial: keepPartial, KeepBuilt: true})
 	if errors.Is(err, store.ErrBusy) {
 		b.log.Debug("rmi: the content is left for 'berth prune': " + err.Error())
 		return nil

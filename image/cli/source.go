@@ -8,6 +8,9 @@ import (
 
 	"berth/image"
 	"berth/image/archive"
+	"berth/image/store"
+
+	"github.com/opencontainers/go-digest"
 )
 
 // origin is where an image comes from, and what it is called there and in the store.
@@ -36,6 +39,10 @@ func (o *origin) Head(ctx context.Context, ref image.Reference) (image.Descripto
 func (b *berth) origin(word string, r remote) (*origin, error) {
 	if place, ok := archive.ParseLocation(word); ok {
 		return b.archiveOrigin(place)
+	}
+	if image.CheckDigest(digest.Digest(word)) == nil {
+		// It would parse as a tag of the repository sha256.
+		return nil, &store.NotFoundError{Name: word}
 	}
 	client, settings, err := b.registry(r)
 	if err != nil {

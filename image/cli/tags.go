@@ -19,7 +19,7 @@ func (b *berth) tags() *cli.Command {
 			"   berth tags --limit 10 --format json registry.example/team/app",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "text", DefaultText: "text", Usage: "`FORMAT` of the output: text or json"},
-			&cli.IntFlag{Name: "limit", Usage: "list the first `N` only"},
+			&cli.IntFlag{Name: "limit", Usage: "list the first `N` only", DefaultText: "all"},
 			credsFlag(),
 		}, registryFlags()...),
 		Action: func(c *cli.Context) error {

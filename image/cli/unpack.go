@@ -57,7 +57,7 @@ func (b *berth) unpack() *cli.Command {
 // imageSourceFlags are those of verbs that pull what is not there.
 func imageSourceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "pull", Value: "missing", Usage: "fetch the image `WHEN`: always, missing or never"},
+		&cli.StringFlag{Name: "pull", Value: "missing", Usage: "fetch the image `WHEN`: always, missing or never", DefaultText: "missing"},
 		&cli.StringFlag{Name: "platform", Usage: "take the image for `OS/ARCH[/VARIANT]`"},
 		&cli.BoolFlag{Name: "plain-http", DisableDefaultText: true, Usage: "talk to the registry without TLS"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, DisableDefaultText: true, Usage: "show no progress"},

@@ -36,7 +36,7 @@ func (e *NotFoundError) Unwrap() error { return ErrNotFound }
 // Hint says what could be tried instead.
 func (e *NotFoundError) Hint() string {
 	if e.Near == "" {
-		return ""
+		return "'berth images' lists the images of the store, 'berth pull' fetches others"
 	}
 	return "did you mean " + e.Near + "?"
 }

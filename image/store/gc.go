@@ -14,6 +14,9 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
+// Built is what images are called that were built without a name, with their digest.
+const Built = "localhost/built"
+
 // GCOptions says what gc removes beside what nothing needs.
 type GCOptions struct {
 	// All removes the names that no container uses, too.
@@ -22,6 +25,8 @@ type GCOptions struct {
 	// were not of use for CacheAge.
 	Cache    bool
 	CacheAge time.Duration
+	// KeepBuilt keeps images of builds that gave them no name, too.
+	KeepBuilt bool
 	// KeepPartial keeps broken-off fetches that are younger, so that they can be
 	// resumed.
 	KeepPartial time.Duration
@@ -37,7 +42,7 @@ func (o GCOptions) dropsRecord(r Record) bool {
 
 // GCReport says what gc removed.
 type GCReport struct {
-	// Names are those that All removed.
+	// Names are those that were removed, of unnamed builds or by All.
 	Names []string `json:"names"`
 	// Blobs and Layers, chain ids, in the order of removal.
 	Blobs        []digest.Digest `json:"blobs"`
@@ -90,7 +95,7 @@ func (c *collector) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.o.All {
+	if c.o.All || !c.o.KeepBuilt {
 		if index, err = c.dropNames(index); err != nil {
 			return err
 		}
@@ -145,10 +150,11 @@ func (c *collector) dropNames(index *ocispec.Index) (*ocispec.Index, error) {
 	drop := func(index *ocispec.Index) (bool, error) {
 		before := len(index.Manifests)
 		index.Manifests = slices.DeleteFunc(index.Manifests, func(d image.Descriptor) bool {
-			if isUsed(d) {
+			name := d.Annotations[ocispec.AnnotationRefName]
+			if !c.o.All && !strings.HasPrefix(name, Built+"@") || isUsed(d) {
 				return false
 			}
-			c.report.Names = append(c.report.Names, d.Annotations[ocispec.AnnotationRefName])
+			c.report.Names = append(c.report.Names, name)
 			return true
 		})
 		return len(index.Manifests) < before, nil
