@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IDRange maps Size ids that begin at Container to those that begin at Host.
-type IDRange struct{ Container, Host, Size uint32 }
-
 // DiffOptions say how a directory becomes a layer.
 type DiffOptions struct {
 	// SourceDateEpoch is the latest time an entry may have; later ones become it
@@ -28,9 +25,6 @@ type DiffOptions struct {
 	// whiteouts of what is not there are left out: overlayfs marks every new
 	// directory as opaque. nil: all are kept.
 	Lower []*os.File
-	// UIDs and GIDs translate the owners on disk to those in the container. nil: as
-	// they are; a process in the user namespace itself sees them so.
-	UIDs, GIDs []IDRange
 }
 
 // DiffResult says what the layer holds.
@@ -43,7 +37,8 @@ type DiffResult struct {
 // archive of a layer (layer.md): deleted names as whiteouts, opaque directories,
 // hard links within the directory, extended attributes. The same tree gives the same
 // bytes, whatever the order on disk: names are sorted, times are whole seconds, no
-// names of users.
+// names of users. Owners are those that the process sees: that of a user calls it in
+// the user namespace whose they are.
 //
 // Sockets are left out, as by everybody. A directory that overlayfs renamed with
 // redirect_dir, or a file that it copied up with metacopy, cannot be expressed: it is
@@ -71,12 +66,11 @@ type differ struct {
 // root writes the directory itself only when it is not what a layer without an entry
 // for it means.
 func (d *differ) root(fd int) error {
-	var st, below unix.Stat_t
+	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("stat the directory: %w", err)
 	}
-	below.Mode = unix.S_IFDIR | 0o755
-	below.Uid, below.Gid = unmapID(d.opts.UIDs, 0), unmapID(d.opts.GIDs, 0)
+	below := unix.Stat_t{Mode: unix.S_IFDIR | 0o755}
 	if len(d.opts.Lower) > 0 {
 		if err := unix.Fstat(int(d.opts.Lower[0].Fd()), &below); err != nil {
 			return fmt.Errorf("stat the layer below: %w", err)
@@ -267,16 +261,10 @@ func openSame(dir int, name string, want *unix.Stat_t) (int, error) {
 func (d *differ) header(name string, fd int, st *unix.Stat_t, kind byte, target string) error {
 	h := &tar.Header{
 		Typeflag: kind, Name: name, Linkname: target,
-		Mode: int64(st.Mode & 0o7777), ModTime: d.time(st),
+		Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid), ModTime: d.time(st),
 		// PAX, also for what fits older headers: never GNU's formats.
 		Format: tar.FormatPAX,
 	}
-	uid, ok := mapID(d.opts.UIDs, st.Uid)
-	gid, ok2 := mapID(d.opts.GIDs, st.Gid)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s: its owner %d:%d is not mapped into the container", quote(name), st.Uid, st.Gid)
-	}
-	h.Uid, h.Gid = int(uid), int(gid)
 	switch kind {
 	case tar.TypeReg:
 		h.Size = st.Size
@@ -338,26 +326,4 @@ func hasOverlay(fd int, name string) bool {
 		}
 	}
 	return false
-}
-
-func mapID(ranges []IDRange, host uint32) (uint32, bool) {
-	if ranges == nil {
-		return host, true
-	}
-	for _, r := range ranges {
-		if host >= r.Host && host-r.Host < r.Size {
-			return r.Container + host - r.Host, true
-		}
-	}
-	return 0, false
-}
-
-// unmapID is the way back; an id without a place keeps its number.
-func unmapID(ranges []IDRange, container uint32) uint32 {
-	for _, r := range ranges {
-		if container >= r.Container && container-r.Container < r.Size {
-			return r.Host + container - r.Container
-		}
-	}
-	return container
 }

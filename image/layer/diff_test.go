@@ -161,33 +161,6 @@ func TestDiffRefuses(t *testing.T) {
 	}
 }
 
-func TestDiffMapsOwners(t *testing.T) {
-	root(t)
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(dir+"/f", nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{dir, dir + "/f"} {
-		if err := os.Chown(name, 100_000, 200_005); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o := DiffOptions{UIDs: []IDRange{{0, 100_000, 65536}}, GIDs: []IDRange{{0, 200_000, 65536}}}
-	r := tar.NewReader(bytes.NewReader(diff(t, dir, o)))
-	for range 2 {
-		if h, err := r.Next(); err != nil || h.Uid != 0 || h.Gid != 5 {
-			t.Errorf("%+v, %v", h, err)
-		}
-	}
-	o.UIDs = []IDRange{{0, 1, 10}}
-	if _, err := Diff(context.Background(), open(t, dir), io.Discard, o); err == nil {
-		t.Error("an owner without a place: no error")
-	}
-}
-
 // TestDiffOfWhatChanges: a container that runs while it is exported changes files for
 // links and devices. Neither shows a file of the host, and the device is never opened:
 // 60:1 has no driver, so that open(2) would answer ENXIO.
