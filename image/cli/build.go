@@ -12,7 +12,6 @@ import (
 	"berth/image/build"
 	"berth/image/build/display"
 	"berth/image/build/plan"
-	"berth/image/layer"
 	"berth/image/pull"
 	"berth/image/store"
 	"berth/image/userns"
@@ -76,7 +75,7 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	defer src.Close()
 	o := f.options
 	o.Store, o.Dockerfile, o.Name, o.Context = s, src.Dockerfile, src.Name, src.Context
-	o.UserNS, o.OneOwner = layer.InUserNamespace(), userns.Single()
+	o.UserNS, o.OneOwner = userns.Inside(), userns.Single()
 	o.Images = &buildImages{b: b, s: s, f: f}
 	runner := &runtimeRunner{b: b}
 	defer runner.close()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"berth/image/layer"
@@ -129,12 +130,12 @@ func containerTree(s *store.Store, st containerState) (*tree, error) {
 // layerPaths are the directories of unpacked layers, topmost first.
 func layerPaths(s *store.Store, chain []digest.Digest) ([]string, error) {
 	var dirs []string
-	for _, id := range chain {
+	for _, id := range slices.Backward(chain) {
 		dir, ok := s.Layer(id)
 		if !ok {
 			return nil, fmt.Errorf("layer %s: it is not in the store any more", id)
 		}
-		dirs = append([]string{dir}, dirs...)
+		dirs = append(dirs, dir)
 	}
 	return dirs, nil
 }

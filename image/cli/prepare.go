@@ -13,7 +13,6 @@ import (
 
 	"berth/image"
 	"berth/image/bundle"
-	"berth/image/layer"
 	"berth/image/pull"
 	"berth/image/store"
 	"berth/image/userns"
@@ -75,16 +74,11 @@ func readRequest(fd int) (*imageside.Request, error) {
 // answer makes the container's directory. What it needs of the store is safe from gc
 // before others may collect: by Use, then by the container.
 func (b *berth) answer(r *imageside.Request) (*imageside.Prepared, error) {
-	s, err := b.openStore()
+	s, done, err := b.useStore()
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close() // closes directories
-	release, err := s.Use(b.ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
+	defer done()
 	img, err := b.unpacked(s, r.Image, wishes{pull: r.Pull, platform: r.Platform, remote: remote{plainHTTP: r.PlainHTTP}, quiet: r.Quiet})
 	if err != nil {
 		return nil, err
@@ -104,7 +98,7 @@ func (b *berth) answer(r *imageside.Request) (*imageside.Prepared, error) {
 			b.log.Warn(err.Error())
 		}
 	})
-	answer := &imageside.Prepared{Bundle: c.Dir, UserXattr: layer.InUserNamespace()}
+	answer := &imageside.Prepared{Bundle: c.Dir, UserXattr: userns.Inside()}
 	if answer.Layers, err = layerDirs(s, c, img.chain); err != nil {
 		return nil, err
 	}
@@ -129,22 +123,12 @@ func containerName(id string) (string, error) {
 // layerDirs are the directories of the layers, the topmost first. overlayfs wants one
 // at least.
 func layerDirs(s *store.Store, c store.Container, chain []digest.Digest) ([]string, error) {
-	var dirs []string
-	for _, id := range slices.Backward(chain) {
-		dir, ok := s.Layer(id)
-		if !ok {
-			return nil, fmt.Errorf("layer %s: not in the store", id)
-		}
-		dirs = append(dirs, dir)
+	dirs, err := layerPaths(s, chain)
+	if err != nil || len(dirs) > 0 {
+		return dirs, err
 	}
-	if len(dirs) == 0 {
-		empty := filepath.Join(c.Dir, "empty")
-		if err := os.Mkdir(empty, 0o755); err != nil {
-			return nil, err
-		}
-		dirs = append(dirs, empty)
-	}
-	return dirs, nil
+	empty := filepath.Join(c.Dir, "empty")
+	return []string{empty}, os.Mkdir(empty, 0o755)
 }
 
 // fillBundle writes config.json, and makes what it names in the bundle.
