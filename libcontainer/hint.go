@@ -36,10 +36,21 @@ func Hint(err error) string {
 			return k.hint
 		}
 	}
-	if strings.Contains(text, `exec: "`) && strings.HasSuffix(text, `": permission denied`) {
-		return "the file needs an execute bit for the container's user (chmod +x), who must be let into its directories, too"
+	for _, k := range knownPlaces {
+		if strings.Contains(text, k.text) && strings.HasSuffix(text, k.end) {
+			return k.hint
+		}
 	}
 	return ""
+}
+
+// knownPlaces are causes of many things whose cure depends on what was about to be done.
+var knownPlaces = [...]struct{ text, end, hint string }{
+	{`exec: "`, `": permission denied`, "the file needs an execute bit for the container's user (chmod +x), who must be let into its directories, too"},
+	{"/config.json", ": no such file or directory", "a bundle is a directory with a config.json, which 'berth spec' writes; an image needs none: berth run --image IMAGE NAME"},
+	{`root.path "`, ": no such file or directory", "put a root file system there; 'berth unpack IMAGE DIR' makes a bundle that has one"},
+	{`mount source "`, ": no such file or directory", "berth does not make it: mkdir it on the host first"},
+	{"mkdir /sys/fs/cgroup/", ": permission denied", "limits need a cgroup that is this user's, as 'systemd-run --user --scope -p Delegate=yes' gives; leave them away, or run it as root"},
 }
 
 // knownCauses pairs parts of berth's sentences with the cure.

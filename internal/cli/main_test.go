@@ -157,6 +157,7 @@ func TestHints(t *testing.T) {
 		"run -it busybox":       hintImage,
 		"run x --keep":          "flags come before arguments: berth run --keep x",
 		"run --name x":          "the name is an argument: berth run --image IMAGE NAME",
+		"run --bundle /x y":     "a bundle is a directory with a config.json, which 'berth spec' writes; an image needs none: berth run --image IMAGE NAME",
 		"kill -s KILL x":        "the signal follows the container: berth kill CONTAINER KILL",
 		"state":                 "'berth state --help' tells how it is called",
 		"--rooot /x list":       "did you mean --root?",

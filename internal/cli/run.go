@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 
 	"berth/internal/command"
 	"berth/libcontainer"
@@ -49,9 +50,17 @@ func (b *berth) run() *cli.Command {
 				EphemeralDir:  layer.value,
 			})
 			b.abandon(&create, err)
-			return ended(code, err)
+			return ended(code, flagTooLate(c, err))
 		},
 	}
+}
+
+// flagTooLate adds a hint when a flag of berth's was perhaps taken for the command.
+func flagTooLate(c *cli.Context, err error) error {
+	if err == nil || !strings.HasPrefix(c.Args().Get(1), "-") || c.Args().Get(1) == "--" || libcontainer.ExitStatus(err) == 0 {
+		return err
+	}
+	return &command.Error{Code: command.ExitFailure, Err: err, Cure: "what follows the container is its command: flags of berth come before the container"}
 }
 
 // removeLater refuses --rm where nobody is there to remove the container at its end.
