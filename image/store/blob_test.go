@@ -124,7 +124,7 @@ func TestHostileDigests(t *testing.T) {
 		if w, err := s.NewLayer(t.Context(), d); err == nil {
 			t.Errorf("%.40q is unpacked to %s", d, w.Dir())
 		}
-		if err := s.RemoveLayer(d); err == nil {
+		if err := s.removeLayer(d); err == nil {
 			t.Errorf("the layer %.40q was removed", d)
 		}
 	}

@@ -101,8 +101,8 @@ func (s *Store) TouchRecord(key string) error {
 	return nil
 }
 
-// RemoveRecord removes a record; one that is not there is no error.
-func (s *Store) RemoveRecord(key string) error {
+// removeRecord removes a record; one that is not there is no error.
+func (s *Store) removeRecord(key string) error {
 	if err := s.writable(); err != nil {
 		return err
 	}

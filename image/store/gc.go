@@ -88,7 +88,8 @@ type collector struct {
 // run removes from the top down: names, then what they named, so that at no moment
 // something is there whose parts are not.
 func (c *collector) run(ctx context.Context) error {
-	if err := c.dropLost(); err != nil {
+	containers, err := c.containers()
+	if err != nil {
 		return err
 	}
 	index, err := c.s.readIndex()
@@ -96,11 +97,11 @@ func (c *collector) run(ctx context.Context) error {
 		return err
 	}
 	if c.o.All || !c.o.KeepBuilt {
-		if index, err = c.dropNames(index); err != nil {
+		if index, err = c.dropNames(index, containers); err != nil {
 			return err
 		}
 	}
-	needed, err := c.s.mark(index, c.o)
+	needed, err := c.s.mark(index, containers, c.o)
 	if err != nil {
 		return err
 	}
@@ -115,31 +116,32 @@ func (c *collector) run(ctx context.Context) error {
 	return nil
 }
 
-// dropLost removes containers that a crash of the machine has left unreadable: else
-// nobody would know what they need, and nothing could be removed.
-func (c *collector) dropLost() error {
+// containers are those whose needs are kept. Those that a crash of the machine has left
+// unreadable are removed: nobody would know what they need, and nothing could go. For
+// the same reason any other that cannot be read is an error.
+func (c *collector) containers() ([]Container, error) {
 	lost, err := c.s.lostContainers()
-	if err != nil || c.o.DryRun {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	for _, id := range lost {
-		if err := c.s.RemoveContainer(id); err != nil {
-			return err
+	if !c.o.DryRun {
+		for _, id := range lost {
+			if err := c.s.RemoveContainer(id); err != nil {
+				return nil, err
+			}
 		}
+		lost = nil
 	}
-	return nil
+	all, skipped, err := c.s.Containers()
+	if err == nil && len(skipped) > len(lost) {
+		err = fmt.Errorf("%w; remove its directory if the container is gone", skipped[0])
+	}
+	return all, err
 }
 
 // dropNames removes the names that no container uses, and returns the index that
 // is left.
-func (c *collector) dropNames(index *ocispec.Index) (*ocispec.Index, error) {
-	containers, skipped, err := c.s.Containers()
-	if err != nil {
-		return nil, err
-	}
-	if len(skipped) > 0 {
-		return nil, skipped[0]
-	}
+func (c *collector) dropNames(index *ocispec.Index, containers []Container) (*ocispec.Index, error) {
 	used := map[digest.Digest]bool{}
 	for _, container := range containers {
 		used[container.Image.Digest] = true
@@ -180,7 +182,7 @@ func (c *collector) dropRecords(*marks) error {
 		}
 		c.report.Records++
 		if !c.o.DryRun {
-			if err := c.s.RemoveRecord(r.Key); err != nil {
+			if err := c.s.removeRecord(r.Key); err != nil {
 				return err
 			}
 		}
@@ -198,7 +200,7 @@ func (c *collector) dropBlobs(needed *marks) error {
 			rank := c.rank(d, size)
 			byRank[rank] = append(byRank[rank], d)
 		}
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}
@@ -251,7 +253,7 @@ func (c *collector) dropLayers(needed *marks) error {
 			continue
 		}
 		if !c.o.DryRun {
-			if err := c.s.RemoveLayer(chain); err != nil {
+			if err := c.s.removeLayer(chain); err != nil {
 				return err
 			}
 		}
@@ -267,7 +269,7 @@ func (c *collector) dropPartial(*marks) error {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasSuffix(name, markName("")) && slices.Contains(names, strings.TrimSuffix(name, markName(""))) {
+		if content, isMark := strings.CutSuffix(name, markSuffix); isMark && slices.Contains(names, content) {
 			continue // goes with its file
 		}
 		st, err := c.s.ingest.stat(name)
@@ -282,7 +284,7 @@ func (c *collector) dropPartial(*marks) error {
 		if c.o.DryRun {
 			continue
 		}
-		err = c.s.ingest.remove(markName(name))
+		err = c.s.ingest.remove(name + markSuffix)
 		if notExist(err) {
 			err = nil
 		}
@@ -298,14 +300,5 @@ func (c *collector) dropTemporary(*marks) error {
 	if c.o.DryRun {
 		return nil
 	}
-	names, err := c.s.tmp.names()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := c.s.tmp.removeAll(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.s.tmp.empty()
 }

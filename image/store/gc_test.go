@@ -136,6 +136,9 @@ func TestGCAfterCrash(t *testing.T) {
 		t.Error("a container of this boot that cannot be read")
 	}
 	s.booted = time.Now().Add(time.Hour)
+	if _, err := s.GC(t.Context(), GCOptions{All: true, DryRun: true}); err != nil || !s.containers.exists("c1") {
+		t.Errorf("a dry run: %v", err)
+	}
 	gc(t, s, GCOptions{})
 	if _, err := os.Stat(c.Dir); !notExist(err) {
 		t.Error("a container of before the crash is still there")

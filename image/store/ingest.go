@@ -77,8 +77,8 @@ func (s *Store) Ingest(ctx context.Context, d image.Descriptor) (*Ingest, error)
 
 func ingestName(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }
 
-// markName is the file that says how many bytes are there: 8 bytes, little endian.
-func markName(name string) string { return name + ".have" }
+// markSuffix names the file that says how many bytes are there: 8 bytes, little endian.
+const markSuffix = ".have"
 
 func (s *Store) resume(ctx context.Context, d image.Descriptor, name string, f *os.File) (*Ingest, error) {
 	st, err := f.Stat()
@@ -88,7 +88,7 @@ func (s *Store) resume(ctx context.Context, d image.Descriptor, name string, f *
 	if !st.Mode().IsRegular() {
 		return nil, &DamagedError{f.Name(), "is not a regular file"}
 	}
-	mark, err := s.ingest.open(markName(name), unix.O_RDWR|unix.O_CREAT, 0o600)
+	mark, err := s.ingest.open(name+markSuffix, unix.O_RDWR|unix.O_CREAT, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (in *Ingest) Commit(verified digest.Digest) error {
 		return errors.Join(fmt.Errorf("write blob %s: %w", in.d.Digest, err), in.Close())
 	}
 	// The mark goes while the lock is held, so that nobody else's is removed.
-	return errors.Join(in.s.ingest.remove(markName(in.name)), in.Close())
+	return errors.Join(in.s.ingest.remove(in.name+markSuffix), in.Close())
 }
 
 // Discard removes what was fetched, for content that turned out to be wrong, and
@@ -236,7 +236,7 @@ func (in *Ingest) Discard() error {
 		return nil
 	}
 	return errors.Join(
-		in.s.ingest.remove(markName(in.name)), in.s.ingest.remove(in.name),
+		in.s.ingest.remove(in.name+markSuffix), in.s.ingest.remove(in.name),
 		in.mark.Close(), in.f.Close())
 }
 

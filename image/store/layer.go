@@ -109,8 +109,8 @@ func readMetaIn(place *dir, chain digest.Digest) (LayerMeta, error) {
 	return meta, nil
 }
 
-// RemoveLayer removes an unpacked layer at once, whoever needs it.
-func (s *Store) RemoveLayer(chain digest.Digest) error {
+// removeLayer removes an unpacked layer at once, whoever needs it.
+func (s *Store) removeLayer(chain digest.Digest) error {
 	if err := s.writable(); err != nil {
 		return err
 	}

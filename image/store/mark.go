@@ -1,8 +1,6 @@
 package store
 
 import (
-	"fmt"
-
 	"berth/image"
 
 	"github.com/opencontainers/go-digest"
@@ -17,19 +15,11 @@ type marks struct {
 	seen   map[digest.Digest]bool // manifests and indexes that were read
 }
 
-// mark finds all that names, containers and the build cache need. A container that
-// cannot be read is an error: what it needs is not known.
-func (s *Store) mark(index *ocispec.Index, o GCOptions) (*marks, error) {
+// mark finds all that names, containers and the build cache need.
+func (s *Store) mark(index *ocispec.Index, containers []Container, o GCOptions) (*marks, error) {
 	m := &marks{s: s, blobs: map[digest.Digest]bool{}, layers: map[digest.Digest]bool{}, seen: map[digest.Digest]bool{}}
 	for _, d := range index.Manifests {
 		m.manifest(d.Digest)
-	}
-	containers, skipped, err := s.Containers()
-	if err != nil {
-		return nil, err
-	}
-	if len(skipped) > 0 {
-		return nil, fmt.Errorf("%w; remove its directory if the container is gone", skipped[0])
 	}
 	for _, c := range containers {
 		m.manifest(c.Image.Digest)

@@ -27,7 +27,7 @@ func (s *Store) Usage() (Usage, error) {
 	err := s.eachBlob(func(_ digest.Digest, size int64) {
 		u.Blobs++
 		u.BlobBytes += size
-	})
+	}, nil)
 	if err != nil {
 		return u, err
 	}
@@ -46,7 +46,7 @@ func (s *Store) Usage() (Usage, error) {
 		return u, err
 	}
 	for _, name := range names {
-		if st, err := s.ingest.stat(name); err == nil && !strings.HasSuffix(name, markName("")) {
+		if st, err := s.ingest.stat(name); err == nil && !strings.HasSuffix(name, markSuffix) {
 			u.PartialBytes += st.Size
 		}
 	}
@@ -60,9 +60,9 @@ func (s *Store) Usage() (Usage, error) {
 	return u, err
 }
 
-// eachBlob calls do for all content by its name; what has no name of content is
-// left out.
-func (s *Store) eachBlob(do func(d digest.Digest, size int64)) error {
+// eachBlob calls do for all content by its name, and other, which may be nil, with
+// the path of what has no name of content.
+func (s *Store) eachBlob(do func(d digest.Digest, size int64), other func(path string)) error {
 	for _, place := range []*dir{s.sha256, s.sha512} {
 		names, err := place.names()
 		if err != nil {
@@ -71,6 +71,9 @@ func (s *Store) eachBlob(do func(d digest.Digest, size int64)) error {
 		for _, name := range names {
 			d, ok := s.blobNamed(place, name)
 			if !ok {
+				if other != nil {
+					other(place.join(name))
+				}
 				continue
 			}
 			if st, err := place.stat(name); err == nil {

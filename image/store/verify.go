@@ -62,7 +62,7 @@ func (s *Store) Repair(faults []Fault) (int, error) {
 		case f.Blob != "":
 			err = s.RemoveBlob(f.Blob)
 		case f.Layer != "":
-			err = s.RemoveLayer(f.Layer)
+			err = s.removeLayer(f.Layer)
 		default:
 			continue
 		}
@@ -107,24 +107,16 @@ func (v *verifier) hashed(n int64) {
 // blobs hashes on all CPUs.
 func (v *verifier) blobs(ctx context.Context) error {
 	var all []digest.Digest
-	for _, place := range []*dir{v.s.sha256, v.s.sha512} {
-		names, err := place.names()
-		if err != nil {
-			return err
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			d, ok := v.s.blobNamed(place, name)
-			if !ok {
-				v.fault(Fault{Object: place.join(name), Reason: "its name is not a digest"})
-				continue
-			}
-			all = append(all, d)
-			if st, err := place.stat(name); err == nil {
-				v.total += st.Size
-			}
-		}
+	err := v.s.eachBlob(func(d digest.Digest, size int64) {
+		all = append(all, d)
+		v.total += size
+	}, func(path string) {
+		v.fault(Fault{Object: path, Reason: "its name is not a digest"})
+	})
+	if err != nil {
+		return err
 	}
+	slices.Sort(all)
 	next := make(chan digest.Digest)
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
