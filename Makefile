@@ -144,7 +144,7 @@ install: ## Install bin/berth and its manual below PREFIX (/usr/local)
 
 .PHONY: clean
 clean: ## Remove what make built
-	rm -rf bin $(IMAGE)
+	rm -rf bin $(IMAGE) $(COMPILER)
 
 .PHONY: help
 help: ## Show this list

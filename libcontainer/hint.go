@@ -70,6 +70,7 @@ var knownCauses = [...]struct{ text, hint string }{
 	{"is not mapped in the container's user namespace", "map more ids: a user needs ranges in /etc/subuid and /etc/subgid, newuidmap and newgidmap ('berth info' tells what is missing)"},
 	{") not allowed", "map ids that /etc/subuid and /etc/subgid give to this user ('berth info' names them), as 'berth spec --rootless --userns auto' does"},
 	{"cannot be set by an ordinary user without a range of group ids", "map a range of /etc/subgid, as 'berth spec --rootless --userns auto' does"},
+	{"was built without libseccomp", "make berth with libseccomp-dev installed, or do without a profile: --seccomp none for an image, no linux.seccomp in config.json"},
 	{"init stage ended with status 0x7f00", "berth has to be linked statically: build it with make"},
 	{"cgroup driver systemd: systemd does not run", "leave --systemd-cgroup away"},
 }
