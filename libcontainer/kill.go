@@ -87,8 +87,8 @@ func (c *opened) openInit() (*pinned, error) {
 // thaw lets the processes of a frozen cgroup die. On v2 they may be dead by now, and
 // the cgroup gone: systemd takes a scope away with its last process.
 func (c *opened) thaw() error {
-	if frozen, err := c.frozen(); !frozen || err != nil {
-		return err
+	if !c.rt.frozen(c.state) {
+		return nil
 	}
 	if err := c.freeze(false); !noCgroup(err) {
 		return err

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"berth/internal/cleanup"
-	"berth/libcontainer/configs"
+	"berth/internal/idmap"
 	"berth/libcontainer/wire"
 
 	"golang.org/x/sys/unix"
@@ -61,17 +61,9 @@ func (c *container) makeLayer(undo *cleanup.Stack) error {
 	if unix.Geteuid() != 0 || len(c.cfg.UIDMappings) == 0 {
 		return nil
 	}
-	return os.Lchown(dir, hostID(c.cfg.UIDMappings), hostID(c.cfg.GIDMappings))
-}
-
-// hostID is what the container's id 0 is on the host.
-func hostID(maps []configs.IDMap) int {
-	for _, m := range maps {
-		if m.Container == 0 {
-			return int(m.Host)
-		}
-	}
-	return 0
+	uid, _ := idmap.Host(c.cfg.UIDMappings, 0) // specconv demands a map of id 0
+	gid, _ := idmap.Host(c.cfg.GIDMappings, 0)
+	return os.Lchown(dir, int(uid), int(gid))
 }
 
 // removeLayer removes the directory of a layer with all that is in it.

@@ -4,14 +4,9 @@ import "berth/libcontainer/state"
 
 // List tells about every container below the root, by id.
 func (rt *Runtime) List() ([]Info, error) {
-	entries, skipped, err := rt.store().List(func(st *state.State) (bool, error) {
-		return (&opened{rt: rt, state: st}).frozen()
-	})
+	entries, err := rt.entries()
 	if err != nil {
 		return nil, err
-	}
-	for _, err := range skipped {
-		rt.Log.Warn(err.Error())
 	}
 	names := new(owners)
 	infos := make([]Info, 0, len(entries))
@@ -19,4 +14,13 @@ func (rt *Runtime) List() ([]Info, error) {
 		infos = append(infos, newInfo(e.State, e.Status, names))
 	}
 	return infos, nil
+}
+
+// entries warns of what cannot be read.
+func (rt *Runtime) entries() ([]state.Entry, error) {
+	entries, skipped, err := rt.store().List(rt.frozen)
+	for _, err := range skipped {
+		rt.Log.Warn(err.Error())
+	}
+	return entries, err
 }

@@ -64,13 +64,11 @@ func (rt *Runtime) RemoveMounts(id string, list []specs.Mount) error {
 // openMountable opens and locks a container that has mounts to change: a process,
 // and a mount namespace of its own.
 func (rt *Runtime) openMountable(id string) (*opened, error) {
-	c, err := rt.openLocked(id)
+	c, status, err := withStatus(rt.openLocked(id))
 	if err != nil {
 		return nil, err
 	}
-	status, err := c.status()
 	switch {
-	case err != nil:
 	case status == state.Stopped || status == state.Creating:
 		err = ErrNotRunning
 	case c.state.Namespaces&linux.CLONE_NEWNS == 0:

@@ -111,7 +111,10 @@ func (d *netDevices) move(name, inside string) error {
 	}
 	m.after = *after
 	d.moved = append(d.moved, m)
-	return dress(d.inside, after, m.addresses, before.Name)
+	if err := dress(d.inside, after, m.addresses, before.Name); err != nil {
+		return err
+	}
+	return setUp(d.inside, after)
 }
 
 // arrived finds the device that was not there before: its name may come from a
@@ -131,13 +134,17 @@ func (d *netDevices) arrived(before []netlink.Link, device *netlink.Link) (*netl
 	return nil, fmt.Errorf("it did not arrive: %w", unix.ENODEV)
 }
 
-// dress gives a device the addresses it had as from, and sets it up.
+// dress gives a device the addresses it had as from.
 func dress(c *netlink.Conn, l *netlink.Link, addresses []netlink.Address, from string) error {
 	for _, a := range addresses {
 		if err := c.Add(l.Index, a, from, l.Name); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fmt.Errorf("add address: %w", err)
 		}
 	}
+	return nil
+}
+
+func setUp(c *netlink.Conn, l *netlink.Link) error {
 	if err := c.SetUp(l.Index); err != nil {
 		return fmt.Errorf("set up: %w", err)
 	}
@@ -168,15 +175,10 @@ func (d *netDevices) moveBack(m *movedDevice) error {
 	if err != nil {
 		return err
 	}
-	if !m.before.Up {
-		for _, a := range m.addresses {
-			if err := d.host.Add(l.Index, a, m.before.Name, l.Name); err != nil && !errors.Is(err, unix.EEXIST) {
-				return fmt.Errorf("add address: %w", err)
-			}
-		}
-		return nil
+	if err := dress(d.host, l, m.addresses, m.before.Name); err != nil || !m.before.Up {
+		return err
 	}
-	return dress(d.host, l, m.addresses, m.before.Name)
+	return setUp(d.host, l)
 }
 
 // record lists what delete has to rename: physical devices with another name

@@ -80,15 +80,28 @@ func (c *opened) manager() (cgroups.Manager, error) {
 }
 
 func (c *opened) status() (state.Status, error) {
-	return c.state.Status(c.dir.Listening(), c.frozen)
+	return c.state.Status(c.dir.Listening(), c.rt.frozen)
+}
+
+// withStatus adds the status to what open and openLocked return.
+func withStatus(c *opened, err error) (*opened, state.Status, error) {
+	if err != nil {
+		return nil, "", err
+	}
+	status, err := c.status()
+	if err != nil {
+		c.close()
+		return nil, "", err
+	}
+	return c, status, nil
 }
 
 // frozen takes a cgroup that cannot tell for one that is not frozen: a container
 // whose cgroup an admin removed still has to be listed, killed and deleted.
-func (c *opened) frozen() (bool, error) {
-	is, err := manager.Frozen(c.state.Cgroup)
+func (rt *Runtime) frozen(s *state.State) bool {
+	is, err := manager.Frozen(s.Cgroup)
 	if err != nil {
-		c.rt.Log.Debugf("freezer of %s: %v", c.state.ID, err)
+		rt.Log.Debugf("freezer of %s: %v", s.ID, err)
 	}
-	return is, nil
+	return is
 }

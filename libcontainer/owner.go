@@ -1,9 +1,9 @@
 package libcontainer
 
 import (
-	"bytes"
 	"strconv"
 
+	"berth/internal/accounts"
 	"berth/internal/readfile"
 )
 
@@ -20,7 +20,7 @@ func (o *owners) of(uid int) string {
 	if !o.read {
 		o.passwd, o.read = readPasswd("/etc/passwd"), true
 	}
-	if name := lookupUID(o.passwd, uid); name != "" {
+	if name := accounts.NameIn(o.passwd, uid); name != "" {
 		return name
 	}
 	return "#" + strconv.Itoa(uid)
@@ -34,18 +34,4 @@ func readPasswd(path string) []byte {
 		return nil
 	}
 	return data
-}
-
-// lookupUID finds the first name:password:UID: line (passwd(5)).
-func lookupUID(passwd []byte, uid int) string {
-	want := strconv.Itoa(uid)
-	for len(passwd) > 0 {
-		var line []byte
-		line, passwd, _ = bytes.Cut(passwd, []byte("\n"))
-		fields := bytes.SplitN(line, []byte(":"), 4)
-		if len(fields) == 4 && string(fields[2]) == want {
-			return string(fields[0])
-		}
-	}
-	return ""
 }

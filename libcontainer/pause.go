@@ -8,15 +8,11 @@ import (
 
 // Pause stops every process of a container that runs, or waits to be started.
 func (rt *Runtime) Pause(id string) error {
-	c, err := rt.openLocked(id)
+	c, status, err := withStatus(rt.openLocked(id))
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	status, err := c.status()
-	if err != nil {
-		return err
-	}
 	if status != state.Running && status != state.Created {
 		return ErrNotRunning
 	}

@@ -3,6 +3,8 @@ package libcontainer
 import (
 	"syscall"
 	"testing"
+
+	"berth/internal/accounts"
 )
 
 func TestParseSignal(t *testing.T) {
@@ -25,10 +27,10 @@ func TestParseSignal(t *testing.T) {
 	}
 }
 
-func TestLookupUID(t *testing.T) {
+func TestOwners(t *testing.T) {
 	passwd := []byte("# comment\nroot:x:0:0:root:/root:/bin/sh\nshort:x:7\n1000:x:5:5:::\nweb:x:1000:1000:::\ntwin:x:1000:1:::\nlast:x:9:9")
 	for uid, want := range map[int]string{0: "root", 1000: "web", 5: "1000", 7: "", 9: "last", 8: "", -1: ""} {
-		if got := lookupUID(passwd, uid); got != want {
+		if got := accounts.NameIn(passwd, uid); got != want {
 			t.Errorf("%d is %q, want %q", uid, got, want)
 		}
 	}

@@ -16,26 +16,23 @@ import (
 var (
 	errRunning = errors.New("cannot start an already running container")
 	errStopped = errors.New("cannot start a container that has stopped")
+	errPaused  = errors.New("cannot start a paused container")
 )
 
 // Start runs the workload of a created container. It returns once execve has
 // succeeded, or with the reason why not.
 func (rt *Runtime) Start(id string) error {
-	c, err := rt.openLocked(id)
+	c, status, err := withStatus(rt.openLocked(id))
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	status, err := c.status()
-	if err != nil {
-		return err
-	}
 	switch status {
 	case state.Created:
 	case state.Stopped:
 		return errStopped
 	case state.Paused:
-		return fmt.Errorf("cannot start a paused container")
+		return errPaused
 	default:
 		return errRunning
 	}

@@ -6,15 +6,11 @@ import (
 
 // State tells what a container is and does.
 func (rt *Runtime) State(id string) (Info, error) {
-	c, err := rt.open(id)
+	c, status, err := withStatus(rt.open(id))
 	if err != nil {
 		return Info{}, err
 	}
 	defer c.close()
-	status, err := c.status()
-	if err != nil {
-		return Info{}, err
-	}
 	return newInfo(c.state, status, new(owners)), nil
 }
 

@@ -24,29 +24,20 @@ type Sample struct {
 
 // Stats reads the counters of one container.
 func (rt *Runtime) Stats(id string) (Sample, error) {
-	c, err := rt.open(id)
+	c, status, err := withStatus(rt.open(id))
 	if err != nil {
 		return Sample{}, err
 	}
 	defer c.close()
-	status, err := c.status()
-	if err != nil {
-		return Sample{}, err
-	}
 	return newSample(c.state, status)
 }
 
 // AllStats reads the counters of every container below the root, by id; those that
 // have stopped are in the list with stopped only.
 func (rt *Runtime) AllStats(stopped bool) ([]Sample, error) {
-	entries, skipped, err := rt.store().List(func(st *state.State) (bool, error) {
-		return (&opened{rt: rt, state: st}).frozen()
-	})
+	entries, err := rt.entries()
 	if err != nil {
 		return nil, err
-	}
-	for _, err := range skipped {
-		rt.Log.Warn(err.Error())
 	}
 	samples := make([]Sample, 0, len(entries))
 	for _, e := range entries {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"berth/cgroups/manager"
+	"berth/internal/idmap"
 	"berth/internal/linux"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/host"
@@ -132,9 +133,6 @@ func nsTypeName(kind uintptr) string {
 
 // checkMaps looks for the helpers that an ordinary user needs for more than one id.
 func checkMaps(cfg *configs.Config) []specconv.Finding {
-	if unix.Geteuid() == 0 {
-		return nil
-	}
 	var list []specconv.Finding
 	for _, m := range []struct {
 		path, helper string
@@ -144,7 +142,7 @@ func checkMaps(cfg *configs.Config) []specconv.Finding {
 		{"linux.uidMappings", "newuidmap", cfg.UIDMappings, unix.Geteuid()},
 		{"linux.gidMappings", "newgidmap", cfg.GIDMappings, unix.Getegid()},
 	} {
-		if len(m.maps) == 0 || len(m.maps) == 1 && m.maps[0].Size == 1 && int(m.maps[0].Host) == m.own {
+		if len(m.maps) == 0 || !idmap.NeedsHelper(m.maps, m.own) {
 			continue
 		}
 		if _, err := exec.LookPath(m.helper); err != nil {

@@ -4,8 +4,8 @@ import (
 	"path"
 	"slices"
 
+	"berth/internal/idmap"
 	"berth/internal/linux"
-	"berth/libcontainer/configs"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -25,7 +25,7 @@ func (c *converter) cgroupOwner() int {
 	if !c.plan.UserNS {
 		return int(uid)
 	}
-	host, ok := hostID(c.uids, uid)
+	host, ok := idmap.Host(c.uids, uid)
 	if !ok {
 		return 0 // the conversion of process.user says so, or who is joined knows
 	}
@@ -35,14 +35,4 @@ func (c *converter) cgroupOwner() int {
 func writableCgroups(m specs.Mount) bool {
 	return path.Clean("/"+m.Destination) == "/sys/fs/cgroup" && (m.Type == "cgroup" || m.Type == "cgroup2") &&
 		!slices.Contains(m.Options, "ro")
-}
-
-// hostID translates an id of the user namespace that maps describe.
-func hostID(maps []configs.IDMap, id uint32) (uint32, bool) {
-	for _, m := range maps {
-		if id >= m.Container && id-m.Container < m.Size {
-			return m.Host + (id - m.Container), true
-		}
-	}
-	return 0, false
 }

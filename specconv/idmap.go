@@ -2,6 +2,7 @@ package specconv
 
 import (
 	"math"
+	"os"
 
 	"berth/internal/idmap"
 	"berth/internal/linux"
@@ -33,7 +34,7 @@ func (c *converter) mappings() {
 	c.cfg.UIDMappings, c.cfg.GIDMappings = c.uids, c.gids
 	// Without newgidmap(1) one may map only one's own gid, and only after giving
 	// up setgroups(2) (user_namespaces(7)).
-	c.plan.NoSetgroups = c.cfg.Rootless && ownGroupOnly(c.gids) || idmap.SetgroupsDenied("/proc/self")
+	c.plan.NoSetgroups = c.cfg.Rootless && !idmap.NeedsHelper(c.gids, os.Getegid()) || idmap.SetgroupsDenied("/proc/self")
 }
 
 // idMaps checks a list of mappings as the kernel would, and converts it.
@@ -85,6 +86,6 @@ func (c *converter) needRoot(path string, maps []configs.IDMap) {
 
 // mapped tells whether id exists in the user namespace that maps describe.
 func mapped(maps []configs.IDMap, id uint32) bool {
-	_, ok := hostID(maps, id)
+	_, ok := idmap.Host(maps, id)
 	return ok
 }

@@ -1,7 +1,6 @@
 package specconv
 
 import (
-	"os"
 	"slices"
 	"strings"
 
@@ -43,10 +42,4 @@ func sortedMaps(maps []configs.IDMap) []configs.IDMap {
 	return slices.SortedFunc(slices.Values(maps), func(a, b configs.IDMap) int {
 		return int(int64(a.Container) - int64(b.Container))
 	})
-}
-
-// ownGroupOnly tells whether the map is the one an unprivileged process may write
-// by itself: its own group, nothing else.
-func ownGroupOnly(maps []configs.IDMap) bool {
-	return len(maps) == 1 && maps[0].Size == 1 && int64(maps[0].Host) == int64(os.Getegid())
 }

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"strconv"
@@ -55,11 +56,16 @@ func UserName(uid int) string {
 	if err != nil {
 		return ""
 	}
+	return NameIn(data, uid)
+}
+
+// NameIn finds the first name:password:UID: line (passwd(5)); "": none.
+func NameIn(passwd []byte, uid int) string {
 	want := strconv.Itoa(uid)
-	for line := range strings.Lines(string(data)) {
-		fields := strings.SplitN(line, ":", 4)
-		if len(fields) == 4 && fields[2] == want {
-			return fields[0]
+	for line := range bytes.Lines(passwd) {
+		fields := bytes.SplitN(line, []byte(":"), 4)
+		if len(fields) == 4 && string(fields[2]) == want {
+			return string(fields[0])
 		}
 	}
 	return ""

@@ -22,7 +22,7 @@ const MaxMaps = 340
 // created (user_namespaces(7)): directly where the kernel allows it, else through
 // newuidmap(1) and newgidmap(1).
 func Write(pid int, uids, gids []Map) error {
-	if !needsHelper(uids, os.Geteuid()) && !needsHelper(gids, os.Getegid()) {
+	if !NeedsHelper(uids, os.Geteuid()) && !NeedsHelper(gids, os.Getegid()) {
 		if os.Geteuid() != 0 {
 			// Without privileges the gid map is accepted only once setgroups(2) is
 			// given up (CVE-2014-8989).
@@ -41,13 +41,20 @@ func Write(pid int, uids, gids []Map) error {
 	return runHelper("newgidmap", pid, gids)
 }
 
-// needsHelper tells whether an unprivileged caller cannot write a map itself: it
-// may map its own id and nothing else.
-func needsHelper(m []Map, id int) bool {
-	if os.Geteuid() == 0 {
-		return false
+// NeedsHelper tells whether the caller, whose own uid or gid id is, cannot write a map
+// itself: without privileges it may map that and nothing else.
+func NeedsHelper(m []Map, id int) bool {
+	return os.Geteuid() != 0 && (len(m) != 1 || m[0].Size != 1 || int(m[0].Host) != id)
+}
+
+// Host translates an id of the user namespace; ok is false when it has none outside.
+func Host(maps []Map, id uint32) (host uint32, ok bool) {
+	for _, m := range maps {
+		if id >= m.Container && id-m.Container < m.Size {
+			return m.Host + (id - m.Container), true
+		}
 	}
-	return len(m) != 1 || m[0].Size != 1 || int(m[0].Host) != id
+	return 0, false
 }
 
 func mapText(m []Map) string {

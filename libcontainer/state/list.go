@@ -20,8 +20,8 @@ type Entry struct {
 // List returns the containers by id, with their status. Directories that are no
 // container, or not yet or no longer, are left out; what could not be read for
 // another reason comes back as skipped. A root that does not exist is empty.
-// frozen is as in State.Status, for each container; it is called concurrently.
-func (s Store) List(frozen func(*State) (bool, error)) (entries []Entry, skipped []error, err error) {
+// frozen is as in State.Status; it is called concurrently.
+func (s Store) List(frozen func(*State) bool) (entries []Entry, skipped []error, err error) {
 	fd, err := openDir(unix.AT_FDCWD, s.Root, 0)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, nil, nil
@@ -55,7 +55,7 @@ type listed struct {
 
 // lookAt loads the containers on all CPUs: a container costs about 30 µs, half of
 // them spent in the kernel, and there may be thousands.
-func lookAt(dirfd int, names []string, frozen func(*State) (bool, error)) []listed {
+func lookAt(dirfd int, names []string, frozen func(*State) bool) []listed {
 	const worthwhile = 64 // fewer are done before another thread has woken up
 	all := make([]listed, len(names))
 	part := max(worthwhile, len(names)/runtime.GOMAXPROCS(0)+1)
@@ -78,7 +78,7 @@ func lookAt(dirfd int, names []string, frozen func(*State) (bool, error)) []list
 	return all
 }
 
-func (l *loader) lookAt(dirfd int, name string, frozen func(*State) (bool, error)) listed {
+func (l *loader) lookAt(dirfd int, name string, frozen func(*State) bool) listed {
 	st, err := l.load(dirfd, name+"/"+StateFile)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, errDamaged) {
 		return listed{}
@@ -89,7 +89,7 @@ func (l *loader) lookAt(dirfd int, name string, frozen func(*State) (bool, error
 	if st.ID != name {
 		return listed{}
 	}
-	status, err := st.Status(existsAt(dirfd, name+"/"+StartSocket), func() (bool, error) { return frozen(st) })
+	status, err := st.Status(existsAt(dirfd, name+"/"+StartSocket), frozen)
 	return listed{Entry{st, status}, err}
 }
 

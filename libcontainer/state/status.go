@@ -3,7 +3,7 @@ package state
 // Status derives what a container does now. listening says that its init stage
 // waits to be started (Dir.Listening). frozen asks the cgroup; it is called only
 // for a container with a live init, and may be nil where there is no cgroup.
-func (s *State) Status(listening bool, frozen func() (bool, error)) (Status, error) {
+func (s *State) Status(listening bool, frozen func(*State) bool) (Status, error) {
 	if s.PID == 0 {
 		return Creating, nil
 	}
@@ -14,18 +14,12 @@ func (s *State) Status(listening bool, frozen func() (bool, error)) (Status, err
 	if !alive {
 		return Stopped, nil
 	}
-	if frozen != nil {
+	switch {
+	case frozen != nil && frozen(s):
 		// Before Created: a container can be paused before it is started, and start
 		// must know.
-		is, err := frozen()
-		if err != nil {
-			return "", err
-		}
-		if is {
-			return Paused, nil
-		}
-	}
-	if listening {
+		return Paused, nil
+	case listening:
 		return Created, nil
 	}
 	return Running, nil

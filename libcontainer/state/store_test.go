@@ -36,7 +36,7 @@ func create(t *testing.T, s Store, id string) *Dir {
 	return d
 }
 
-func notFrozen(*State) (bool, error) { return false, nil }
+func notFrozen(*State) bool { return false }
 
 func closeDir(t testing.TB, d *Dir) {
 	t.Helper()
