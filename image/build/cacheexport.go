@@ -129,7 +129,7 @@ func (o *Options) publishCache(r *Result) error {
 		r.Cache = r.Images[0].Cache
 		return nil
 	}
-	d, err := o.writeIndex(r, func(built Built) image.Descriptor { return *built.Cache })
+	d, err := o.writeIndex(r, Annotations{}, func(built Built) image.Descriptor { return *built.Cache })
 	r.Cache = &d
 	return err
 }

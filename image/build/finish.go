@@ -59,7 +59,7 @@ func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 	}
 	config := b.finalConfig(s)
 	built := Built{Platform: config.Platform, Image: config}
-	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, Layers: []image.Descriptor{}}
+	manifest := ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest, Layers: []image.Descriptor{}, Annotations: b.o.Annotations.Manifest}
 	for _, l := range s.layers {
 		built.Layers = append(built.Layers, l.chain)
 		if b.o.CacheOnly {
@@ -145,7 +145,7 @@ func (o *Options) publish(r *Result) error {
 		r.Descriptor = r.Images[0].Manifest
 	} else {
 		var err error
-		if r.Descriptor, err = o.writeIndex(r, func(built Built) image.Descriptor { return built.Manifest }); err != nil {
+		if r.Descriptor, err = o.writeIndex(r, o.Annotations, func(built Built) image.Descriptor { return built.Manifest }); err != nil {
 			return err
 		}
 	}
@@ -161,11 +161,11 @@ func (o *Options) publish(r *Result) error {
 }
 
 // writeIndex makes an index of one manifest of each platform.
-func (o *Options) writeIndex(r *Result, of func(Built) image.Descriptor) (image.Descriptor, error) {
-	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex}
+func (o *Options) writeIndex(r *Result, a Annotations, of func(Built) image.Descriptor) (image.Descriptor, error) {
+	index := ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex, Annotations: a.Index}
 	for _, i := range r.Images {
 		d, p := of(i), i.Platform
-		d.Platform = &p
+		d.Platform, d.Annotations = &p, a.Descriptor
 		index.Manifests = append(index.Manifests, d)
 	}
 	b := &builder{o: o}

@@ -25,6 +25,8 @@ type Options struct {
 	// BuildArgs, Labels: --build-arg, --label.
 	BuildArgs map[string]string
 	Labels    map[string]string
+	// Annotations are those of manifests and of the index.
+	Annotations Annotations
 	// Target is the stage to build; empty: the last one.
 	Target string
 	// Platforms to build for; none: the host's.
@@ -69,6 +71,14 @@ type Options struct {
 	// Files says that ExportTar or ExportLocal follows: a layer from elsewhere is
 	// unpacked, too.
 	Files bool
+}
+
+// Annotations say what manifests and indexes are annotated with.
+type Annotations struct {
+	Manifest map[string]string
+	// Index, Descriptor: of the index of several platforms, and of its entries.
+	Index      map[string]string
+	Descriptor map[string]string
 }
 
 // RunOptions are the same for all RUN steps of a build.

@@ -27,6 +27,7 @@ func buildFlags() []cli.Flag {
 		&cli.StringFlag{Name: "target", Usage: "build the stage `NAME` (default: the last)"},
 		&cli.StringSliceFlag{Name: "platform", Usage: "build for `OS/ARCH[/VARIANT]`; several make an index (repeatable, or with commas)"},
 		&cli.StringSliceFlag{Name: "label", Usage: "set a label: `NAME=VALUE` (repeatable)"},
+		&cli.StringSliceFlag{Name: "annotation", Usage: "annotate the manifest, or what `[TYPE:]KEY=VALUE` names: manifest, index, manifest-descriptor (repeatable)"},
 		&cli.StringSliceFlag{Name: "build-context", Usage: "add the context `NAME=PLACE`: a directory, docker-image://IMAGE, oci-layout://DIR, a git repository or an archive (repeatable)"},
 		&cli.StringSliceFlag{Name: "secret", Usage: "give RUN --mount=type=secret `id=ID[,src=FILE|,env=NAME]` (repeatable)"},
 		&cli.StringSliceFlag{Name: "ssh", Usage: "give RUN --mount=type=ssh an agent: default, `ID=SOCKET`, or ID=KEY[,KEY] with private keys (repeatable)"},
@@ -52,9 +53,7 @@ func buildFlags() []cli.Flag {
 		&cli.StringFlag{Name: "metadata-file", Usage: "write digests and names to `FILE`, as JSON"},
 		&cli.BoolFlag{Name: "check", DisableDefaultText: true, Usage: "check the Dockerfile by buildkit's rules, and build nothing"},
 		&cli.IntFlag{Name: "jobs", Usage: "run at most `N` steps at once", DefaultText: "one per processor"},
-		&cli.BoolFlag{Name: "rm", Hidden: true}, // docker's old builder: nothing is left behind
-		&cli.BoolFlag{Name: "force-rm", Hidden: true},
-	}, registryFlags()...)
+	}, append(registryFlags(), ignoredFlags()...)...)
 }
 
 // buildRequest is what the flags of build say.
@@ -86,7 +85,7 @@ func readBuildFlags(c *cli.Context) (*buildRequest, error) {
 	o := &f.options
 	o.Target, o.NoCache, o.Pull, o.Squash, o.Jobs = c.String("target"), c.Bool("no-cache"), c.Bool("pull"), c.Bool("squash"), c.Int("jobs")
 	o.NoCacheStages = commas(c.StringSlice("no-cache-filter"))
-	for _, read := range []func(*cli.Context) error{f.readNames, f.readArgs, f.readPlatforms, f.readSecrets, f.readSSH, f.readOutputs, f.readRun, f.readProgress, f.readEpoch} {
+	for _, read := range []func(*cli.Context) error{f.readNames, f.readArgs, f.readPlatforms, f.readSecrets, f.readSSH, f.readOutputs, f.readAnnotations, f.readIgnored, f.readRun, f.readProgress, f.readEpoch} {
 		if err := read(c); err != nil {
 			return nil, err
 		}

@@ -26,6 +26,8 @@ type buildOutput struct {
 	// push sends an image to the registries of its names, byDigest without their tags;
 	// insecure says how.
 	push, byDigest, insecure bool
+	// annotations are its attributes of that kind, by their names.
+	annotations map[string]string
 	// unnamed gives an image no name in the store.
 	unnamed bool
 }
@@ -172,7 +174,14 @@ func (out *buildOutput) readAttributes(m map[string]string) (err error) {
 				err = errors.New("it is gzip here")
 			}
 		default:
-			err = errors.New("it is not known")
+			if !strings.HasPrefix(key, "annotation") {
+				err = errors.New("it is not known")
+				break
+			}
+			if out.annotations == nil {
+				out.annotations = map[string]string{}
+			}
+			out.annotations[key] = value
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
