@@ -137,7 +137,9 @@ func (b *builder) made(ctx context.Context, parent *buildLayer, w *workspace, r 
 	}
 	b.background.Go(func() {
 		defer close(l.settled)
-		l.err = l.settle(ctx, path, pack)
+		if l.err = l.settle(ctx, path, pack); l.err != nil && r != nil {
+			l.err = fmt.Errorf("layer of %s: %w", r.Step, l.err)
+		}
 	})
 	return l
 }

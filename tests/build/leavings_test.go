@@ -131,10 +131,10 @@ func (b *builder) interrupt(t *testing.T, text string, times int, args ...string
 }
 
 // TestKill: berth killed in the middle of a step leaves a sound store and, soon, no
-// process of the step; the next build succeeds.
+// process of the step; the next build succeeds, and need not repeat what was done.
 func TestKill(t *testing.T) {
 	b := newBuilder(t)
-	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo step-is-running-$((40+2)); test -e /now || exec sh -c 'sleep 1000; :' leave-me-4711\n"})
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN echo done > /first\nRUN echo step-is-running-$((40+2)); test -e /now || exec sh -c 'sleep 1000; :' leave-me-4711\n"})
 	reader, writer, err := os.Pipe()
 	must(t, err)
 	cmd := exec.Command(b.runtime, "build", "--progress", "plain", p.dir)
@@ -148,34 +148,42 @@ func TestKill(t *testing.T) {
 		n, err := reader.Read(buffer)
 		out.Write(buffer[:n])
 		if strings.Contains(out.String(), "step-is-running-42") {
-			must(t, cmd.Process.Kill())
 			break
 		}
 		if err != nil {
 			t.Fatalf("the step never ran:\n%s", out.String())
 		}
 	}
+	until(t, "the cache knows the first step", func() bool {
+		records, err := filepath.Glob(b.store + "/cache/*.json")
+		return err == nil && len(records) > 0
+	})
+	must(t, cmd.Process.Kill())
 	_ = cmd.Wait() // it was killed
-	b.noProcess(t)
+	isProcess := func(line string) bool { return strings.HasPrefix(line, "process ") }
+	until(t, "the step's process is gone", func() bool { return !slices.ContainsFunc(b.leavings(t), isProcess) })
 	if code, out := b.berth(t, nil, "verify"); code != 0 {
 		t.Errorf("verify: status %d: %s", code, out)
 	}
-	p.write("Dockerfile", "FROM base\nRUN echo done > /f\n")
-	if _, img := p.build(); img.tree["/f"] == nil {
-		t.Error("the next build has no /f")
+	p.write("Dockerfile", "FROM base\nRUN echo done > /first\nRUN echo done > /f\n")
+	printed, img := p.build()
+	if img.tree["/f"] == nil || img.tree["/first"] == nil {
+		t.Error("the next build has no /f, or no /first")
+	}
+	if strings.Count(printed, "CACHED") != 1 {
+		t.Errorf("the first step was done again:\n%s", printed)
 	}
 	if code, out := b.berth(t, nil, "prune", "--force"); code != 0 {
 		t.Errorf("prune: status %d: %s", code, out)
 	}
 }
 
-// noProcess waits until no process of a step is left.
-func (b *builder) noProcess(t *testing.T) {
+// until waits for something to become true.
+func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	isProcess := func(line string) bool { return strings.HasPrefix(line, "process ") }
-	for end := time.Now().Add(time.Minute); slices.ContainsFunc(b.leavings(t), isProcess); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("the step's process is still there: %v", b.leavings(t))
+			t.Fatalf("it never came to this: %s", what)
 		}
 	}
 }
