@@ -52,6 +52,9 @@ func newBuilder(t *testing.T) *builder {
 	if path == "" {
 		t.Skip("BERTH_RUNTIME is not set: it names the berth to test (make test sets it)")
 	}
+	if out, err := exec.Command(path, "image-commands").CombinedOutput(); err != nil {
+		t.Skipf("%s has no image side: %s", path, out)
+	}
 	b := &builder{runtime: path, store: t.TempDir()}
 	t.Cleanup(func() { b.empty(t) })
 	archive := filepath.Join(t.TempDir(), "base.tar")

@@ -32,7 +32,7 @@ func TestRun(t *testing.T) {
 	})
 }
 
-func TestUser(t *testing.T) {
+func TestUserOfImage(t *testing.T) {
 	everybody(t, func(w *world) {
 		img := w.layout(`{"Cmd": ["id"], "User": "web"}`)
 		if w.one {
