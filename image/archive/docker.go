@@ -111,7 +111,7 @@ func (a *Archive) makeManifest(ctx context.Context, e dockerEntry) (image.Descri
 	}
 	d := image.Descriptor{
 		MediaType: m.MediaType, Digest: digest.FromBytes(made), Size: int64(len(made)),
-		Platform: &image.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant},
+		Platform: &config.Platform,
 	}
 	a.made[d.Digest] = made
 	return d, nil

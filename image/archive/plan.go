@@ -98,7 +98,7 @@ func (p *plan) pick(d image.Descriptor) (image.Descriptor, error) {
 		return d, p.checkPlatform(m.Image)
 	}
 	here := p.s.Images(d)
-	all := len(here) == len(m.Index.Manifests)
+	all := !slices.ContainsFunc(m.Index.Manifests, func(child image.Descriptor) bool { return !p.s.Has(child.Digest) })
 	if p.o.Platform == nil && !p.o.Docker && (all || len(here) > 1) {
 		return d, nil
 	}
@@ -117,9 +117,8 @@ func (p *plan) checkPlatform(m *ocispec.Manifest) error {
 	if err != nil {
 		return err
 	}
-	have := image.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
-	if !image.MatchPlatform(have, *p.o.Platform) {
-		return fmt.Errorf("platform %s: the image has only %s", image.FormatPlatform(*p.o.Platform), image.FormatPlatform(have))
+	if !image.MatchPlatform(c.Platform, *p.o.Platform) {
+		return fmt.Errorf("platform %s: the image has only %s", image.FormatPlatform(*p.o.Platform), image.FormatPlatform(c.Platform))
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func describeImage(s *store.Store, img store.Image) imageRow {
 		row.Platform = "-"
 		return row
 	}
-	row.Platform = image.FormatPlatform(image.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant})
+	row.Platform = image.FormatPlatform(config.Platform)
 	row.Created = config.Created
 	var unpacked int64
 	for _, chain := range image.ChainIDs(config.RootFS.DiffIDs) {

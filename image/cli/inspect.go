@@ -108,9 +108,8 @@ func pick(s *store.Store, word, platform string) (store.Ref, store.Image, error)
 	if err != nil {
 		return ref, img, err
 	}
-	have := image.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
-	if !image.MatchPlatform(have, want) {
-		return ref, img, fmt.Errorf("image %s: it is for %s, not %s", word, image.FormatPlatform(have), image.FormatPlatform(want))
+	if !image.MatchPlatform(config.Platform, want) {
+		return ref, img, fmt.Errorf("image %s: it is for %s, not %s", word, image.FormatPlatform(config.Platform), image.FormatPlatform(want))
 	}
 	return ref, img, nil
 }

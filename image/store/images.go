@@ -13,26 +13,26 @@ type Image struct {
 	Manifest   *ocispec.Manifest
 }
 
-// Images returns the images of a manifest or index that are in the store, in the
-// order of the index. What cannot be read is left out; Verify says why.
+// Images returns the images of a manifest or index that are in the store, each once,
+// in the order of the index. What cannot be read is left out; Verify says why.
 func (s *Store) Images(d image.Descriptor) []Image {
 	var images []Image
 	// An index in an index is legal. A hostile one lists the same ones again and
-	// again: each is read once.
-	read := map[digest.Digest]*image.Manifest{}
+	// again.
+	seen := map[digest.Digest]bool{}
 	var walk func(image.Descriptor)
 	walk = func(d image.Descriptor) {
-		m, seen := read[d.Digest]
-		if !seen && s.Has(d.Digest) {
-			m, _, _ = s.ReadManifest(d) // nil is left out
+		if seen[d.Digest] || !s.Has(d.Digest) {
+			return
 		}
-		read[d.Digest] = m
+		seen[d.Digest] = true
+		m, _, err := s.ReadManifest(d)
 		switch {
-		case m == nil:
+		case err != nil:
 		case m.Image != nil:
 			d.MediaType = m.MediaType
 			images = append(images, Image{Descriptor: d, Manifest: m.Image})
-		case !seen:
+		default:
 			for _, child := range m.Index.Manifests {
 				walk(child)
 			}
