@@ -11,6 +11,7 @@ import (
 	"berth/cgroups"
 	"berth/cgroups/manager"
 	"berth/internal/cleanup"
+	"berth/libcontainer/anteroom"
 	"berth/libcontainer/configs"
 	"berth/libcontainer/hooks"
 	"berth/libcontainer/launch"
@@ -145,7 +146,7 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 		return nil, err
 	}
 	undo.Add(func() {
-		rt.logError(c.dir.Remove())
+		rt.logError(c.forget())
 		rt.logError(c.dir.Close())
 	})
 	// Before anything is written down: whoever finds this cgroup in a state file
@@ -329,6 +330,15 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		o.HookState = func(pid int) string {
 			c.state.PID = pid
 			return c.hookState("@STATUS@")
+		}
+	}
+	if o.FromAnteroom() && anteroom.Wanted() {
+		fd, err := anteroom.Open(rt.Root, cfg.Plan.PreserveFDs)
+		if err == nil {
+			defer unix.Close(fd)
+			o.Anteroom = fd
+		} else {
+			rt.Log.Debugf("the container's mount namespace is a copy of the host's: %v", err)
 		}
 	}
 	if c.child, err = launch.Start(o); err != nil {

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"time"
 
+	"berth/libcontainer/anteroom"
 	"berth/libcontainer/state"
 )
 
@@ -39,7 +40,7 @@ func (rt *Runtime) deleteDir(dir *state.Dir, force bool) error {
 	var incomplete *state.IncompleteError
 	if force && errors.As(err, &incomplete) {
 		rt.Log.Warnf("removed the rest of an unfinished create: %v", incomplete.Err)
-		return dir.Remove()
+		return (&opened{rt: rt, dir: dir}).forget()
 	}
 	if err != nil {
 		return err
@@ -161,5 +162,17 @@ func (c *opened) destroy() error {
 		// The spec: log a warning, the rest of the hooks and of the deletion go on.
 		c.rt.Log.Warn(err.Error())
 	}
-	return c.dir.Remove()
+	return c.forget()
+}
+
+// forget removes the directory, and with the last container below the root what was
+// kept for all.
+func (c *opened) forget() error {
+	if err := c.dir.Remove(); err != nil {
+		return err
+	}
+	if err := anteroom.Remove(c.rt.Root); err != nil {
+		c.rt.Log.Warn(err.Error())
+	}
+	return nil
 }

@@ -68,7 +68,11 @@ func (p *program) calm() {
 
 // direct is the way with one clone.
 func (p *program) direct(o *Options, gate int) {
-	p.firstClone(o.New|o.sleep()|o.share(), o.CgroupFD)
+	flags := o.New
+	if o.Origin != nil {
+		flags &^= newMnt
+	}
+	p.firstClone(flags|o.sleep()|o.share(), o.CgroupFD)
 	p.joinTasks(o)
 	if o.New&newUser != 0 {
 		p.add(operation{opWait, uintptr(StepMaps), p.waiting(gate)})
@@ -76,6 +80,10 @@ func (p *program) direct(o *Options, gate int) {
 	}
 	for _, j := range o.HostJoins {
 		p.join(j)
+	}
+	if o.Origin != nil {
+		p.join(*o.Origin)
+		p.call(StepUnshareMounts, syscall.SYS_UNSHARE, newMnt)
 	}
 }
 
@@ -131,6 +139,9 @@ func (p *program) enter(o *Options, gate int) {
 	if o.New&newTime != 0 {
 		p.call(StepUnshareTime, syscall.SYS_UNSHARE, newTime)
 		p.ask(eventOffsets, StepOffsets, gate)
+	}
+	if o.Origin != nil {
+		p.join(*o.Origin)
 	}
 	p.closeOthers(o, gate)
 	flags := o.New&^(newUser|newTime) | cloneParent | o.sleep()

@@ -24,6 +24,9 @@ type Options struct {
 	HostJoins []Join
 	UserJoin  *Join
 	UserJoins []Join
+	// Origin, when set, is the mount namespace that the new one is a copy of, in place
+	// of the caller's.
+	Origin *Join
 	// JoinsPID says that one of the joins is a pid namespace, which takes effect on
 	// children only.
 	JoinsPID bool

@@ -13,6 +13,7 @@ const (
 	StepBecomeRoot
 	StepUnshareTime
 	StepOffsets
+	StepUnshareMounts
 	StepClone
 	StepInherit
 	StepExec
@@ -37,6 +38,8 @@ func (s Step) String() string {
 		return "unshare time namespace"
 	case StepOffsets:
 		return "wait for time offsets"
+	case StepUnshareMounts:
+		return "unshare mount namespace"
 	case StepClone:
 		return "clone into the container's namespaces"
 	case StepInherit:

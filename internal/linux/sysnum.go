@@ -11,10 +11,11 @@ const (
 	sysPidfdOpen       = 434
 	sysCloseRange      = 436
 	sysOpenat2         = 437
-	sysPidfdGetfd      = 438
 	sysMountSetattr    = 442
 
 	sysLandlockCreateRuleset = 444
 	sysLandlockAddRule       = 445
 	sysLandlockRestrictSelf  = 446
+
+	sysListmount = 458
 )

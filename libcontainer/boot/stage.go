@@ -53,6 +53,8 @@ func (s *stage) run() error {
 	switch {
 	case s.plan.HotMounts != nil:
 		steps = mountSteps
+	case s.plan.Anteroom:
+		steps = anteroomSteps
 	case s.plan.Exec:
 		steps = execSteps
 	}

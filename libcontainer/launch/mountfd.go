@@ -33,6 +33,14 @@ func openMounts(o *Options) (closeAll func(), err error) {
 		mounts[m.Mount].FD = fd
 		fds = append(fds, fd)
 	}
+	if o.Anteroom > 0 {
+		list, err := o.openHost()
+		if err != nil {
+			// The copy of the host's mounts works always, or says what is wrong.
+			o.Anteroom = 0
+		}
+		fds = append(fds, list...)
+	}
 	if !o.Plan.UserNS || unix.Geteuid() != 0 {
 		return closeAll, nil
 	}
@@ -67,15 +75,15 @@ func (o *Options) cloneSource(m *wire.Mount) (int, error) {
 	if m.SrcNofollow {
 		flags |= unix.AT_SYMLINK_NOFOLLOW
 	}
-	return o.cloneTree(m.Source, flags)
+	return o.cloneTree(unix.AT_FDCWD, m.Source, flags)
 }
 
 // cloneTree makes a detached bind of a host's directory or file. The clone is a peer of
 // the mount it is made from. It becomes a slave at least, like the copies in a new
 // mount namespace, before anybody else has it: what the container mounts below it
 // would appear on the host (integration.TestMountsStayInside).
-func (o *Options) cloneTree(path string, flags uint) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, flags|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+func (o *Options) cloneTree(dirfd int, path string, flags uint) (int, error) {
+	fd, err := unix.OpenTree(dirfd, path, flags|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return -1, err
 	}

@@ -49,6 +49,9 @@ type Options struct {
 	// child enters it by itself, and a user's starts with a copy of the caller's,
 	// whose mounts it may clone then. Looked at only if Plan.HotMounts is set.
 	MountNS int
+	// Anteroom is a close-on-exec fd of the mount namespace that the container's is
+	// copied from, for plans that FromAnteroom allows; 0: the caller's is.
+	Anteroom int
 	// Joined, when set, is called once the child is in its namespaces, before it gets
 	// the plan.
 	Joined func(pid int) error
@@ -196,6 +199,9 @@ func (c *Child) fork(o Options, exe, sock int) error {
 			n.Tasks = tasks
 		}
 	}
+	if o.Anteroom > 0 {
+		n.Origin = &nsenter.Join{FD: o.Anteroom, Flags: unix.CLONE_NEWNS, Name: "anteroom"}
+	}
 	n.Preserve = o.Plan.PreserveFDs
 	n.Inherit = append(n.Inherit, o.planFDs()...)
 	return o.explain(c.forkInto(n, o))
@@ -253,13 +259,25 @@ func (o *Options) planFDs() []int {
 		h.NS = o.MountNS
 		fds = append(fds, o.MountNS)
 	}
+	if fd := o.Plan.Rootfs.FD; fd > 0 {
+		fds = append(fds, fd)
+	}
 	for i := range o.Plan.Rootfs.Mounts {
-		if fd := o.Plan.Rootfs.Mounts[i].FD; fd >= 0 {
-			fds = append(fds, fd)
+		m := &o.Plan.Rootfs.Mounts[i]
+		if m.FD >= 0 {
+			fds = append(fds, m.FD)
+		}
+		for j := range m.CgroupV1 {
+			if fd := m.CgroupV1[j].FD; fd > 0 {
+				fds = append(fds, fd)
+			}
 		}
 	}
-	if l := o.Plan.Rootfs.Layer; l != nil && l.FD >= 0 {
-		fds = append(fds, l.FD)
+	if l := o.Plan.Rootfs.Layer; l != nil {
+		if l.FD >= 0 {
+			fds = append(fds, l.FD)
+		}
+		fds = append(fds, l.LowerFDs...)
 	}
 	if o.Cgroup != nil {
 		o.Plan.CgroupTasks = o.Cgroup.Tasks

@@ -58,7 +58,7 @@ func (r *Root) mountHierarchy(dir int, h *wire.CgroupHierarchy, attrs uint64) er
 		if h.Readonly {
 			attrs |= linux.MountAttrRdonly
 		}
-		m.Source, m.AttrSet = h.Source, attrs
+		m.Source, m.AttrSet, m.FD = h.Source, attrs, h.FD
 		err = r.bindOn(&m, fd, dir)
 	} else {
 		f := freshFS{fstype: "cgroup", source: "cgroup", data: h.Options, attrs: attrs}
@@ -84,11 +84,14 @@ func (r *Root) mountHierarchy(dir int, h *wire.CgroupHierarchy, attrs uint64) er
 // bindOn binds m.Source on the directory fd, which is m.Destination below dir.
 func (r *Root) bindOn(m *wire.Mount, fd, dir int) error {
 	if !r.legacy {
-		tree, err := openSource(m)
-		if err != nil {
-			return linux.Wrap("open "+m.Source, err)
+		tree := m.FD
+		if tree <= 0 {
+			var err error
+			if tree, err = openSource(m); err != nil {
+				return linux.Wrap("open "+m.Source, err)
+			}
+			defer closeFD(tree)
 		}
-		defer closeFD(tree)
 		if err := r.setAttrs(tree, m); err != nil {
 			return err
 		}

@@ -20,8 +20,11 @@ func (r *Root) addLayer() error {
 	}
 	defer closeFD(root)
 	lowers := []int{root}
-	if len(r.plan.Layer.Lowers) > 0 {
-		if lowers, err = openLowers(r.plan.Layer.Lowers); err != nil {
+	switch l := r.plan.Layer; {
+	case len(l.LowerFDs) > 0:
+		lowers = l.LowerFDs
+	case len(l.Lowers) > 0:
+		if lowers, err = openLowers(l.Lowers); err != nil {
 			return err
 		}
 		defer closeAll(lowers)

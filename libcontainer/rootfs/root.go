@@ -67,6 +67,11 @@ func (r *Root) build() error {
 	if err := isolate(r.plan.Propagation); err != nil {
 		return err
 	}
+	if r.plan.FD > 0 {
+		if err := enterFrom(r.plan); err != nil {
+			return err
+		}
+	}
 	if r.plan.Layer != nil {
 		if err := r.addLayer(); err != nil {
 			return linux.Wrap("layer over "+r.plan.Path, err)
@@ -107,6 +112,10 @@ func isolate(propagation uint64) error {
 // bindSelf makes the root directory a mount of its own, as pivot_root(2) wants
 // it, and keeps it open. A root that is a link is refused.
 func (r *Root) bindSelf() error {
+	if r.plan.FD > 0 && r.plan.Layer == nil {
+		r.fd = r.plan.FD // it is one already
+		return nil
+	}
 	op := "open rootfs " + r.plan.Path
 	dir, err := linux.Openat(linux.AT_FDCWD, r.plan.Path, linux.O_PATH|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
 	if err == syscall.ENOTDIR && isLink(r.plan.Path) {

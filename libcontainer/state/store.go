@@ -149,10 +149,11 @@ func (s Store) makeRoot() (int, error) {
 	return fd, nil
 }
 
-// checkName keeps an id from leaving the root. What else an id may not hold is
+// checkName keeps an id from leaving the root, and from what berth itself keeps there
+// (libcontainer/anteroom). What else an id may not hold is
 // decided when a container is created.
 func checkName(id string) error {
-	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, "/\x00") {
+	if id == "" || id == "." || id == ".." || id[0] == '@' || strings.ContainsAny(id, "/\x00") {
 		return fmt.Errorf("%w %q", ErrInvalidID, id)
 	}
 	return nil

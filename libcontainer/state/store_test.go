@@ -172,7 +172,7 @@ func TestCreateRacesRemove(t *testing.T) {
 func TestNames(t *testing.T) {
 	s := store(t)
 	create(t, s, "web")
-	for _, id := range []string{"", ".", "..", "a/b", "../root/web", "web/", "a\x00"} {
+	for _, id := range []string{"", ".", "..", "a/b", "../root/web", "web/", "@mounts", "a\x00"} {
 		if _, err := s.Open(id); !errors.Is(err, ErrInvalidID) {
 			t.Errorf("open %q: %v", id, err)
 		}

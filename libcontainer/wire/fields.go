@@ -20,6 +20,7 @@ func (c *codec) plan(p *Plan) {
 	c.str(&p.KeyringLabel)
 	num(c, &p.PreserveFDs)
 	opt(c, &p.HotMounts, (*codec).hotMounts)
+	c.boolean(&p.Anteroom)
 	c.process(&p.Process)
 	num(c, &p.Terminal.ConsoleFD)
 	num(c, &p.Terminal.Width)
@@ -131,6 +132,7 @@ func (c *codec) hook(h *Hook) {
 
 func (c *codec) rootfs(r *Rootfs) {
 	c.str(&r.Path)
+	num(c, &r.FD)
 	num(c, &r.Propagation)
 	num(c, &r.FinalPropagation)
 	c.boolean(&r.Readonly)
@@ -179,6 +181,7 @@ func (c *codec) hotMounts(h *HotMounts) {
 func (c *codec) layer(l *Layer) {
 	c.str(&l.Path)
 	list(c, &l.Lowers, str)
+	list(c, &l.LowerFDs, num[int])
 	c.boolean(&l.UserXattr)
 	num(c, &l.FD)
 }
@@ -188,6 +191,7 @@ func (c *codec) cgroupHierarchy(h *CgroupHierarchy) {
 	c.str(&h.Options)
 	list(c, &h.Links, str)
 	c.str(&h.Source)
+	num(c, &h.FD)
 	c.boolean(&h.Readonly)
 }
 

@@ -24,6 +24,9 @@ type Plan struct {
 	// HotMounts, when set, makes the init stage change the mounts of a container that
 	// runs, and nothing else: Rootfs.Mounts are made.
 	HotMounts *HotMounts
+	// Anteroom makes the init stage turn its mount namespace into an anteroom
+	// (docs/nsenter.md, a host with many mounts), and nothing else.
+	Anteroom bool
 
 	Process  Process
 	Terminal Terminal
@@ -170,6 +173,9 @@ type Rootfs struct {
 	// Path is the host path of the root directory, absolute and clean; the last
 	// component is not a symlink.
 	Path string
+	// FD is an inherited fd of a detached mount of Path, for a mount namespace that is
+	// copied from an anteroom; 0: none.
+	FD int
 	// Propagation is what "/" of the new mount namespace gets before anything is
 	// mounted (MS_SLAVE|MS_REC or MS_PRIVATE|MS_REC …); never shared.
 	Propagation uint64
@@ -213,6 +219,9 @@ type Layer struct {
 	// Lowers are the directories of an image's layers, the topmost first; none: the
 	// root directory itself.
 	Lowers []string
+	// LowerFDs are inherited fds of detached mounts of Lowers, where the init stage may
+	// not reach those; none otherwise.
+	LowerFDs []int
 	// UserXattr mounts with the option userxattr even outside of a user namespace of
 	// the container: berth itself is in one.
 	UserXattr bool
@@ -267,6 +276,9 @@ type CgroupHierarchy struct {
 	// Source is the host path of the container's own cgroup directory in this hierarchy, to be bound
 	// when the container has no cgroup namespace of its own; empty: mount the hierarchy.
 	Source string
+	// FD is an inherited fd of a detached mount that the parent opened instead of
+	// Source; 0: none.
+	FD int
 	// Readonly keeps the container from writing to a Source that is not its own.
 	Readonly bool
 }
