@@ -42,6 +42,8 @@ type builder struct {
 	sources    contexts
 	exports    exports
 	imported   []imported
+	// repacked are blobs of layers that the image has in another compression.
+	repacked map[*buildLayer]image.Descriptor
 }
 
 // Build builds for all platforms and gives the result its names.

@@ -67,7 +67,7 @@ func (b *builder) exportCache(ctx context.Context, s *state, r *Built) error {
 	if b.o.CacheTo == CacheNone {
 		return nil
 	}
-	doc, layers, err := b.cacheDocument(ctx, s, b.o.CacheTo)
+	doc, layers, err := b.cacheDocument(s, b.o.CacheTo, func(l *buildLayer) (image.Descriptor, error) { return l.packed(ctx) })
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (b *builder) exportCache(ctx context.Context, s *state, r *Built) error {
 }
 
 // cacheDocument is the cache of this build, with the layers that it names.
-func (b *builder) cacheDocument(ctx context.Context, s *state, mode CacheMode) (*cacheDocument, []image.Descriptor, error) {
+func (b *builder) cacheDocument(s *state, mode CacheMode, blobOf func(*buildLayer) (image.Descriptor, error)) (*cacheDocument, []image.Descriptor, error) {
 	b.exports.mu.Lock()
 	defer b.exports.mu.Unlock()
 	doc := &cacheDocument{Version: cacheVersion, Steps: map[string]*record{}, Sums: b.exports.sums}
@@ -91,7 +91,7 @@ func (b *builder) cacheDocument(ctx context.Context, s *state, mode CacheMode) (
 		if mode == CacheMin && !slices.Contains(s.layers, l) {
 			continue
 		}
-		blob, err := l.packed(ctx)
+		blob, err := blobOf(l)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -113,7 +113,7 @@ func (b *builder) writeConfig(ctx context.Context, s *state, config *image.Confi
 	inline := inlineConfig{Config: config}
 	if b.o.CacheInline {
 		var err error
-		if inline.Cache, _, err = b.cacheDocument(ctx, s, CacheMin); err != nil {
+		if inline.Cache, _, err = b.cacheDocument(s, CacheMin, func(l *buildLayer) (image.Descriptor, error) { return b.outgoing(ctx, s, l) }); err != nil {
 			return image.Descriptor{}, err
 		}
 	}

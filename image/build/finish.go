@@ -65,7 +65,7 @@ func (b *builder) export(ctx context.Context, s *state) (Built, error) {
 		if b.o.CacheOnly {
 			continue
 		}
-		blob, err := l.packed(ctx)
+		blob, err := b.outgoing(ctx, s, l)
 		if err != nil {
 			return built, err
 		}

@@ -65,6 +65,8 @@ type Options struct {
 	CacheInline bool
 	// Warn gets warnings of one line; nil drops them.
 	Warn func(string)
+	// Packing compresses layers of the image otherwise than by gzip; nil: as they are.
+	Packing *Packing
 	// CacheOnly keeps the result out of the store's names, and its layers unpacked:
 	// for outputs that need files and no image.
 	CacheOnly bool

@@ -13,6 +13,7 @@ import (
 	"berth/image"
 	"berth/image/archive"
 	"berth/image/build"
+	"berth/image/layer"
 
 	"github.com/urfave/cli/v2"
 )
@@ -26,6 +27,9 @@ type buildOutput struct {
 	// push sends an image to the registries of its names, byDigest without their tags;
 	// insecure says how.
 	push, byDigest, insecure bool
+	// packing is how the layers are compressed, if packs says that it matters.
+	packing build.Packing
+	packs   bool
 	// annotations are its attributes of that kind, by their names.
 	annotations map[string]string
 	// unnamed gives an image no name in the store.
@@ -67,7 +71,7 @@ func (f *buildRequest) readOutputs(c *cli.Context) error {
 			f.kept = true
 		}
 	}
-	return nil
+	return f.readPacking()
 }
 
 // pushAll is --push: the outputs that are images are pushed, or there is one more.
@@ -115,6 +119,7 @@ func readOutput(text string) (buildOutput, error) {
 		return buildOutput{}, err
 	}
 	out := buildOutput{kind: m["type"], dest: m["dest"]}
+	out.packing.Kind = layer.Gzip
 	if err := out.readAttributes(m); err != nil {
 		return out, err
 	}
@@ -155,7 +160,7 @@ func (out *buildOutput) readAttributes(m map[string]string) (err error) {
 	stored := true
 	for key, value := range m {
 		switch key {
-		case "type", "dest", "tar", "unpack", "oci-mediatypes", "name-canonical", "dangling-name-prefix", "rewrite-timestamp", "force-compression":
+		case "type", "dest", "tar", "unpack", "oci-mediatypes", "name-canonical", "dangling-name-prefix", "rewrite-timestamp":
 			// Done, or of no meaning here: an image is OCI's, and unpacked.
 		case "name":
 			if out.names, err = outputNames(value); err != nil {
@@ -170,9 +175,13 @@ func (out *buildOutput) readAttributes(m map[string]string) (err error) {
 		case "store":
 			err = readTruth(value, &stored)
 		case "compression":
-			if value != "gzip" {
-				err = errors.New("it is gzip here")
-			}
+			out.packing.Kind, err = compressionOf(value)
+			out.packs = true
+		case "compression-level":
+			out.packing.Level, err = strconv.Atoi(value)
+			out.packs = true
+		case "force-compression":
+			err = readTruth(value, &out.packing.All)
 		default:
 			if !strings.HasPrefix(key, "annotation") {
 				err = errors.New("it is not known")
@@ -188,6 +197,33 @@ func (out *buildOutput) readAttributes(m map[string]string) (err error) {
 		}
 	}
 	out.unnamed = !stored
+	return nil
+}
+
+func compressionOf(word string) (layer.Kind, error) {
+	switch word {
+	case "gzip":
+		return layer.Gzip, nil
+	case "zstd":
+		return layer.Zstd, nil
+	case "uncompressed":
+		return layer.None, nil
+	}
+	return 0, fmt.Errorf("%q is not gzip, zstd or uncompressed", word)
+}
+
+// readPacking takes the compression of the outputs, which are one image.
+func (f *buildRequest) readPacking() error {
+	for i := range f.outputs {
+		out := &f.outputs[i]
+		if !out.packs {
+			continue
+		}
+		if p := f.options.Packing; p != nil && *p != out.packing {
+			return errors.New("--output: the outputs are one image, and two compressions are named for it")
+		}
+		f.options.Packing = &out.packing
+	}
 	return nil
 }
 

@@ -141,7 +141,9 @@ func TestPushRefused(t *testing.T) {
 		{"--tag", "--output type=registry"},
 		{"not true or false", "--output type=image,push=perhaps"},
 		{"it is not known", "--output type=image,pull=true"},
-		{"it is gzip here", "--output type=image,compression=zstd"},
+		{"is not gzip, zstd or uncompressed", "--output type=image,compression=estargz"},
+		{"two compressions", "--output type=image,compression=zstd --output type=oci,dest=/dev/null,compression=gzip"},
+		{"level", "--output type=image,compression=zstd,compression-level=40"},
 	} {
 		code, out := b.berth(t, nil, append(append([]string{"build"}, strings.Fields(c.flags)...), p.dir)...)
 		if code == 0 || !strings.Contains(out, c.say) {
