@@ -112,7 +112,7 @@ func TestHostileArchives(t *testing.T) {
 		"too many images":    {tarOf(manifest("[" + many + "]")...), "above the limit of 1000"},
 		"huge manifest":      {tarOf(manifest(strings.Repeat(" ", maxJSON+1))...), "above the limit"},
 		"huge config":        {tarOf(append(manifest(`[{"Config":"big","Layers":[]}]`), entry{name: "big", content: strings.Repeat(" ", image.MaxManifest+1)})...), "above the limit"},
-		"long name":          {tarOf(entry{name: strings.Repeat("a/", 3000) + "a"}), "limit of 4096"},
+		"long name":          {tarOf(entry{name: strings.Repeat("a/", 3000) + "a"}), "limit of 1024"},
 		"layout without":     {tarOf(layout), "index.json is missing"},
 		"layout of tomorrow": {tarOf(entry{name: ocispec.ImageLayoutFile, content: `{"imageLayoutVersion":"2.0.0"}`}), "not 1.0"},
 		"digest is a path":   {tarOf(index(`{"manifests":[{"digest":"sha256:../../../secret","size":1}]}`)...), "digest"},

@@ -20,8 +20,9 @@ import (
 const (
 	// maxEntries is how many entries an archive of images may have.
 	maxEntries = 200_000
-	// maxName bounds their names, in bytes.
-	maxName = 4096
+	// maxName bounds their names, in bytes: what archives of images have is shorter
+	// than a hundred.
+	maxName = 1024
 	// maxLinks bounds how many links stand behind each other.
 	maxLinks = 8
 )
@@ -102,7 +103,8 @@ func (t *tarFile) add(h *tar.Header) error {
 		// Two readers would take two of them.
 		return fmt.Errorf("%s is in it twice", quote(name))
 	}
-	t.parts[name] = p
+	// The name may be a part of an extended header, which has up to a megabyte.
+	t.parts[strings.Clone(name)] = p
 	return nil
 }
 

@@ -121,6 +121,7 @@ type applier struct {
 	emptied map[string]struct{} // Flat: directories without anything of others
 	// emptyRoot: the layer hides all that those below have.
 	emptyRoot bool
+	names     int64 // bytes of all paths
 	current   times // of the entry that is being made
 	block     []byte
 	result    ApplyResult

@@ -3,6 +3,7 @@ package layer
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -404,6 +407,7 @@ func TestLimits(t *testing.T) {
 		entries []tar.Header
 	}{
 		"entries": {Limits{Entries: 2}, []tar.Header{fileEntry("a", ""), fileEntry("b", ""), fileEntry("c", "")}},
+		"names":   {Limits{Names: 150}, []tar.Header{dirEntry(big[:100]), dirEntry(big[:101])}},
 		"bytes":   {Limits{Bytes: 50_000}, []tar.Header{fileEntry("a", big)}},
 		"xattrs": {Limits{Xattrs: 100}, []tar.Header{{Name: "a", PAXRecords: map[string]string{
 			"SCHILY.xattr.user.a": strings.Repeat("x", 60), "SCHILY.xattr.user.b": strings.Repeat("x", 60)}}}},
@@ -421,6 +425,45 @@ func TestLimits(t *testing.T) {
 	var limit *LimitError
 	if !errors.As(err, &limit) {
 		t.Errorf("trailing zeros: %v", err)
+	}
+}
+
+// TestLargeHeaders: what is noted of a directory keeps no extended header in memory,
+// which can have a megabyte and is packed a thousandfold.
+func TestLargeHeaders(t *testing.T) {
+	root(t)
+	const many = 300
+	r, w := io.Pipe()
+	go func() {
+		archive := tar.NewWriter(w)
+		padding := strings.Repeat("x", 1_000_000)
+		for i := range many {
+			h := dirEntry(strings.Repeat("d", 120) + strconv.Itoa(i))
+			h.PAXRecords = map[string]string{"comment": padding}
+			if err := archive.WriteHeader(&h); err != nil {
+				w.CloseWithError(err)
+				return
+			}
+		}
+		last := fileEntry(".wh..wh..opq", "")
+		last.Uname, last.Typeflag = "", tar.TypeReg
+		err := archive.WriteHeader(&last)
+		w.CloseWithError(cmp.Or(err, archive.Close()))
+	}()
+	var held uint64
+	// It is asked for at the end, when everything is noted.
+	lower := func(context.Context) ([]*os.File, error) {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		held = m.HeapAlloc
+		return nil, nil
+	}
+	if _, err := Apply(context.Background(), open(t, t.TempDir()), r, ApplyOptions{Lower: lower}); err != nil {
+		t.Fatal(err)
+	}
+	if held == 0 || held > 100<<20 {
+		t.Errorf("%d bytes are held", held)
 	}
 }
 

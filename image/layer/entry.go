@@ -33,6 +33,9 @@ func (a *applier) check(h *tar.Header) (entry, error) {
 	if e.path, err = a.clean(h.Name); err != nil {
 		return e, err
 	}
+	if a.names += int64(len(e.path)); a.names > a.limits.Names {
+		return e, &LimitError{"bytes of names", a.limits.Names}
+	}
 	e.dir, e.base = split(e.path)
 	if err := checkReserved(e.dir); err != nil {
 		return e, err
@@ -76,7 +79,9 @@ func (a *applier) clean(name string) (string, error) {
 		return "", &safepath.Refusal{Object: quote(name), Reason: fmt.Sprintf("its path is deeper than %d directories", a.limits.Depth)}
 	}
 	if tidy {
-		return name, nil
+		// It may be a part of an extended header, which has up to a megabyte: what is
+		// noted of a directory would keep all of that.
+		return strings.Clone(name), nil
 	}
 	return strings.Join(slices.DeleteFunc(strings.Split(name, "/"), func(part string) bool {
 		return part == "" || part == "."

@@ -12,6 +12,7 @@ type Limits struct {
 	Entries int64 // entries of the archive
 	Bytes   int64 // bytes of the archive, and bytes of all files with their holes
 	Xattrs  int   // bytes of the names and values of one entry's extended attributes
+	Names   int64 // bytes of the paths of all entries, some of which are kept in memory
 	Depth   int   // components of a path
 	Path    int   // bytes of a path or of a link's target
 }
@@ -22,6 +23,7 @@ var DefaultLimits = Limits{
 	Entries: 10_000_000,
 	Bytes:   1 << 40,
 	Xattrs:  256 << 10,
+	Names:   1 << 30,
 	Depth:   256,
 	Path:    4095, // PATH_MAX without its NUL: symlinkat(2) takes no more
 }
@@ -36,6 +38,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Xattrs > 0 {
 		d.Xattrs = l.Xattrs
+	}
+	if l.Names > 0 {
+		d.Names = l.Names
 	}
 	if l.Depth > 0 {
 		d.Depth = l.Depth
