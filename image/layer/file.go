@@ -74,21 +74,23 @@ func (a *applier) count(size int64) error {
 
 // writeFile is what the queue's writers do.
 func (a *applier) writeFile(j job) error {
-	err := func() error {
-		fd, err := createFile(j.dir.fd, j.at.name, j.file.mode&0o777)
-		if err != nil {
-			return err
-		}
-		if err := writeAll(fd, (*j.data)[:j.size]); err != nil {
-			_ = unix.Close(fd) // the error of write counts
-			return err
-		}
-		return a.finishFile(fd, j.dir, &j.file)
-	}()
+	err := a.writeSmall(&j)
 	if err != nil && !safepath.IsRefusal(err) {
 		err = fmt.Errorf("apply %s: %w", quote(j.file.path), err)
 	}
 	return err
+}
+
+func (a *applier) writeSmall(j *job) error {
+	fd, err := createFile(j.dir.fd, j.at.name, j.file.mode&0o777)
+	if err != nil {
+		return err
+	}
+	if err := writeAll(fd, (*j.data)[:j.size]); err != nil {
+		_ = unix.Close(fd) // the error of write counts
+		return err
+	}
+	return a.finishFile(fd, j.dir, &j.file)
 }
 
 // writeLarge streams a file.

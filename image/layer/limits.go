@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,25 +31,14 @@ var DefaultLimits = Limits{
 
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits
-	if l.Entries > 0 {
-		d.Entries = l.Entries
+	return Limits{
+		Entries: cmp.Or(l.Entries, d.Entries),
+		Bytes:   cmp.Or(l.Bytes, d.Bytes),
+		Xattrs:  cmp.Or(l.Xattrs, d.Xattrs),
+		Names:   cmp.Or(l.Names, d.Names),
+		Depth:   cmp.Or(l.Depth, d.Depth),
+		Path:    cmp.Or(l.Path, d.Path),
 	}
-	if l.Bytes > 0 {
-		d.Bytes = l.Bytes
-	}
-	if l.Xattrs > 0 {
-		d.Xattrs = l.Xattrs
-	}
-	if l.Names > 0 {
-		d.Names = l.Names
-	}
-	if l.Depth > 0 {
-		d.Depth = l.Depth
-	}
-	if l.Path > 0 {
-		d.Path = l.Path
-	}
-	return d
 }
 
 // LimitError says that a layer is larger than the caller allows.
