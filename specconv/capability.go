@@ -4,31 +4,22 @@ import (
 	"strconv"
 	"strings"
 
+	"berth/internal/linux"
 	"berth/internal/readfile"
 	"berth/libcontainer/wire"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// capNames is every capability by number (capabilities(7), linux/capability.h).
-var capNames = [...]string{
-	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
-	"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-	"IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
-	"SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
-	"LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
-	"WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
-}
-
 // oldestLastCap is the highest capability every supported kernel has (v3.16).
 const oldestLastCap = 37
 
-// CapabilityBit returns the number of a capability named with or without CAP_, in
+// capabilityBit returns the number of a capability named with or without CAP_, in
 // any case; ok is false for an unknown one.
-func CapabilityBit(name string) (bit int, ok bool) {
+func capabilityBit(name string) (bit int, ok bool) {
 	short := strings.ToUpper(name)
 	short = strings.TrimPrefix(short, "CAP_")
-	for i, n := range capNames {
+	for i, n := range linux.CapNames {
 		if n == short {
 			return i, true
 		}
@@ -57,7 +48,7 @@ func (c *processConverter) capabilities(s *specs.LinuxCapabilities) *wire.Capabi
 func (c *processConverter) capSet(set string, names []string) uint64 {
 	var bits uint64
 	for _, name := range names {
-		bit, ok := CapabilityBit(name)
+		bit, ok := capabilityBit(name)
 		if !ok {
 			c.warn("process.capabilities.%s: unknown capability %q ignored", set, name)
 			continue
@@ -84,7 +75,7 @@ func (c *processConverter) capWithin(set string, bits *uint64, other string, all
 
 func capList(bits uint64) []string {
 	var out []string
-	for i, n := range capNames {
+	for i, n := range linux.CapNames {
 		if bits&(1<<i) != 0 {
 			out = append(out, "CAP_"+n)
 		}

@@ -46,7 +46,7 @@ func Check(doc *Document, opts Options) (*configs.Config, []Finding) {
 		list = append(list, NewFinding(err))
 	}
 	for _, text := range c.warnings {
-		list = append(list, Finding{Ignored, PathIn(text), text})
+		list = append(list, Finding{Ignored, pathIn(text), text})
 	}
 	for _, path := range UnknownFields(doc.Data) {
 		list = append(list, Finding{Ignored, path, "unknown field " + path + " ignored"})
@@ -57,7 +57,7 @@ func Check(doc *Document, opts Options) (*configs.Config, []Finding) {
 // NewFinding turns a fault into a finding: one with an errno of the kernel in it is
 // the host's, or about a file that is missing.
 func NewFinding(err error) Finding {
-	f := Finding{Invalid, PathIn(err.Error()), err.Error()}
+	f := Finding{Invalid, pathIn(err.Error()), err.Error()}
 	var lack *Lack
 	var errno syscall.Errno
 	switch {
@@ -75,9 +75,9 @@ var sections = [...]string{
 	"solaris", "windows", "vm", "zos", "freebsd",
 }
 
-// PathIn returns the first JSON path in a sentence, "" when there is none: every
+// pathIn returns the first JSON path in a sentence, "" when there is none: every
 // sentence about a field names it (TestFaultsHavePaths).
-func PathIn(text string) string {
+func pathIn(text string) string {
 	for text != "" {
 		text = strings.TrimLeft(text, " \"(")
 		path, rest := cutPath(text)

@@ -28,7 +28,7 @@ func TestPathIn(t *testing.T) {
 		`mounts[`: "mounts",
 		``:        "",
 	} {
-		if got := PathIn(text); got != want {
+		if got := pathIn(text); got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
@@ -70,7 +70,7 @@ func TestFaultsHavePaths(t *testing.T) {
 			count++
 			text := strings.NewReplacer("%s", "linux.x", "%d", "1", "%q", `"linux"`).Replace(format)
 			switch {
-			case PathIn(text) != "":
+			case pathIn(text) != "":
 			case strings.HasPrefix(text, "bundle ") || strings.HasPrefix(text, "preserve-fds"):
 			default:
 				t.Errorf("%s: %q names no field", fset.Position(call.Pos()), format)

@@ -1,6 +1,8 @@
 package specconv
 
 import (
+	"berth/internal/linux"
+
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 )
 
@@ -31,7 +33,7 @@ func Features(version, commit string, seccomp *features.Seccomp) *features.Featu
 	for i := range nsKinds {
 		f.Linux.Namespaces = append(f.Linux.Namespaces, string(nsKinds[i].name))
 	}
-	for _, name := range capNames {
+	for _, name := range linux.CapNames {
 		f.Linux.Capabilities = append(f.Linux.Capabilities, "CAP_"+name)
 	}
 	return f

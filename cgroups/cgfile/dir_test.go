@@ -111,7 +111,7 @@ func TestFileNames(t *testing.T) {
 		}
 	}
 	err = d.Write("cgroup.procs", "nonsense")
-	var we *WriteError
+	var we *writeError
 	if !errors.As(err, &we) || !errors.Is(err, unix.EINVAL) {
 		t.Fatalf("%v", err)
 	}
@@ -197,7 +197,7 @@ func TestDeep(t *testing.T) {
 	if err := d.walkTree(func(*Dir) error { visited++; return nil }, nil); err != nil || visited != 2*depth+1 {
 		t.Errorf("visited %d: %v", visited, err)
 	}
-	if err := d.RemoveChildren(); err != nil {
+	if err := d.removeChildren(); err != nil {
 		t.Error(err)
 	}
 	if names, err := d.children(); len(names) != 0 || err != nil {

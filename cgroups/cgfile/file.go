@@ -14,19 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WriteError reports a value that the kernel did not take.
-type WriteError struct {
+// writeError reports a value that the kernel did not take.
+type writeError struct {
 	// File is the control file's name, Dir the cgroup, Data what was written.
 	File, Dir, Data string
 	Err             error
 }
 
-func (e *WriteError) Error() string {
+func (e *writeError) Error() string {
 	return fmt.Sprintf("write %q to %s: %v", e.Data, path.Join(e.Dir, e.File), e.Err)
 }
 
 // Unwrap gives the errno.
-func (e *WriteError) Unwrap() error { return e.Err }
+func (e *writeError) Unwrap() error { return e.Err }
 
 // OpenFile opens the control file name in d; the caller closes the fd.
 func (d *Dir) OpenFile(name string, flags int) (int, error) {
@@ -50,14 +50,14 @@ func (d *Dir) Write(name, data string) error {
 func (d *Dir) write(name, data string) error {
 	fd, err := d.OpenFile(name, unix.O_WRONLY)
 	if err != nil {
-		return &WriteError{name, d.Path, data, err}
+		return &writeError{name, d.Path, data, err}
 	}
 	err = writeFD(fd, data)
 	if cerr := unix.Close(fd); err == nil {
 		err = cerr
 	}
 	if err != nil {
-		return &WriteError{name, d.Path, data, err}
+		return &writeError{name, d.Path, data, err}
 	}
 	return nil
 }
@@ -69,13 +69,13 @@ func (d *Dir) WriteLines(name string, lines []string) error {
 	}
 	fd, err := d.OpenFile(name, unix.O_WRONLY)
 	if err != nil {
-		return &WriteError{name, d.Path, lines[0], err}
+		return &writeError{name, d.Path, lines[0], err}
 	}
 	defer func() { _ = unix.Close(fd) }() // each write reported its own error
 	for _, line := range lines {
 		undo := d.before(name, line)
 		if err := writeFD(fd, line); err != nil {
-			return &WriteError{name, d.Path, line, err}
+			return &writeError{name, d.Path, line, err}
 		}
 		if undo != nil {
 			d.journal.Add(undo)

@@ -90,7 +90,7 @@ func (d *Dir) removeTree(name string) error {
 		return err
 	}
 	defer c.Close()
-	if err := c.RemoveChildren(); err != nil {
+	if err := c.removeChildren(); err != nil {
 		return err
 	}
 	err = d.Rmdir(name)

@@ -134,9 +134,9 @@ func PidsOf(open func() (*Dir, error)) ([]int, error) {
 	return nil, err
 }
 
-// RemoveChildren removes every cgroup below d that has neither processes nor
+// removeChildren removes every cgroup below d that has neither processes nor
 // children that have.
-func (d *Dir) RemoveChildren() error {
+func (d *Dir) removeChildren() error {
 	return d.walkTree(nil, func(parent *Dir, name string) error {
 		err := parent.Rmdir(name)
 		// A busy one shows again as EBUSY of its parent.

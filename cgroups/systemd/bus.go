@@ -87,23 +87,23 @@ func dial(user bool) (*systemd.Conn, error) {
 	}
 	err := errors.Join(errs...)
 	if user {
-		return nil, &NoManagerError{err, "no systemd user session: log in with one, or let it stay with loginctl enable-linger"}
+		return nil, &noManagerError{err, "no systemd user session: log in with one, or let it stay with loginctl enable-linger"}
 	}
-	return nil, &NoManagerError{err, "cannot reach systemd"}
+	return nil, &noManagerError{err, "cannot reach systemd"}
 }
 
-// NoManagerError reports that no systemd answers the caller.
-type NoManagerError struct {
+// noManagerError reports that no systemd answers the caller.
+type noManagerError struct {
 	Err  error
 	text string
 }
 
-func (e *NoManagerError) Error() string {
+func (e *noManagerError) Error() string {
 	return "cgroup driver systemd: " + e.text + ": " + strings.ReplaceAll(e.Err.Error(), "\n", "; ")
 }
 
 // Unwrap gives what each address said.
-func (e *NoManagerError) Unwrap() error { return e.Err }
+func (e *noManagerError) Unwrap() error { return e.Err }
 
 func (a address) dial() (*systemd.Conn, error) {
 	conn, err := a.connect()

@@ -433,7 +433,7 @@ func (m *Manager) Destroy() error {
 		return err
 	}
 	err := m.bus.stop(m.unit)
-	var gone *NoManagerError
+	var gone *noManagerError
 	if m.bus.user && errors.As(err, &gone) && (errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED)) {
 		return nil // the user's manager ended, and its units with it
 	}

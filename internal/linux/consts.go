@@ -6,8 +6,6 @@ const (
 	O_TMPFILE         = 0x410000
 	AT_FDCWD          = -0x64
 	AtSymlinkNofollow = 0x100
-	AtRemovedir       = 0x200
-	AtSymlinkFollow   = 0x400
 	AtNoAutomount     = 0x800
 	AtEmptyPath       = 0x1000
 	AtRecursive       = 0x8000
@@ -27,11 +25,9 @@ const (
 	MoveMountFEmptyPath = 0x04
 	MoveMountTEmptyPath = 0x40
 
-	FsconfigSetFlag        = 0
-	FsconfigSetString      = 1
-	FsconfigSetFD          = 5
-	FsconfigCmdCreate      = 6
-	FsconfigCmdReconfigure = 7
+	FsconfigSetFlag   = 0
+	FsconfigSetString = 1
+	FsconfigCmdCreate = 6
 )
 
 // Mount attributes of mount_setattr(2), since v5.12, and fsmount(2).
@@ -41,11 +37,9 @@ const (
 	MountAttrNodev       = 0x000004
 	MountAttrNoexec      = 0x000008
 	MountAttrAtime       = 0x000070 // mask of the three atime modes
-	MountAttrRelatime    = 0x000000
 	MountAttrNoatime     = 0x000010
 	MountAttrStrictatime = 0x000020
 	MountAttrNodiratime  = 0x000080
-	MountAttrIdmap       = 0x100000
 	MountAttrNosymfollow = 0x200000
 )
 
@@ -58,10 +52,8 @@ const (
 
 // prctl(2) options.
 const (
-	PrSetPdeathsig    = 1
 	PrSetDumpable     = 4
 	PrSetKeepcaps     = 8
-	PrSetName         = 15
 	PrSetTimerslack   = 29
 	PrCapbsetDrop     = 24
 	PrSetNoNewPrivs   = 38
@@ -73,8 +65,6 @@ const (
 // File system magic numbers of statfs(2).
 const (
 	ProcSuperMagic    = 0x9fa0
-	SysfsMagic        = 0x62656572
-	TmpfsMagic        = 0x01021994
 	DevptsMagic       = 0x1cd1
 	CgroupSuperMagic  = 0x27e0eb
 	Cgroup2SuperMagic = 0x63677270
@@ -97,23 +87,13 @@ const (
 const (
 	SeccompSetModeFilter          = 1
 	SeccompFilterFlagTsync        = 1 << 0
-	SeccompFilterFlagLog          = 1 << 1
-	SeccompFilterFlagSpecAllow    = 1 << 2
 	SeccompFilterFlagNewListener  = 1 << 3
 	SeccompFilterFlagTsyncEsrch   = 1 << 4
 	SeccompFilterFlagWaitKillRecv = 1 << 5
 )
 
-// memfd_create(2) flags and fcntl(2) seals.
-const (
-	MfdCloexec      = 0x1
-	MfdAllowSealing = 0x2
-	MfdExec         = 0x10
-	FAddSeals       = 1033
-	FSealAll        = 0x1 | 0x2 | 0x4 | 0x8 // seal, shrink, grow, write
-)
+// MfdCloexec is a flag of memfd_create(2).
+const MfdCloexec = 0x1
 
-// close_range(2), since v5.9.
-const (
-	CloseRangeCloexec = 4 // since v5.11
-)
+// CloseRangeCloexec is a flag of close_range(2), since v5.11.
+const CloseRangeCloexec = 4

@@ -15,22 +15,6 @@ type sockFprog struct {
 
 const sizeofSockFilter = 8
 
-// Seccomp loads filter, an array of struct sock_filter, on the calling thread
-// (seccomp(2), SECCOMP_SET_MODE_FILTER) and returns the listener when flags hold
-// SeccompFilterFlagNewListener, else 0.
-func Seccomp(filter []byte, flags uint64) (int, error) {
-	prog, err := fprog(filter)
-	if err != nil {
-		return -1, err
-	}
-	fd, _, e := syscall.RawSyscall(sysSeccomp, SeccompSetModeFilter, uintptr(flags), uintptr(unsafe.Pointer(&prog)))
-	runtime.KeepAlive(filter)
-	if e != 0 {
-		return -1, e
-	}
-	return int(fd), nil
-}
-
 func fprog(filter []byte) (sockFprog, error) {
 	n := len(filter) / sizeofSockFilter
 	if n == 0 || n > 0xffff || len(filter)%sizeofSockFilter != 0 {

@@ -102,15 +102,6 @@ func PidfdSendSignal(pidfd, sig int) error {
 	return errno(e)
 }
 
-// PidfdGetfd copies fd number target of another process (pidfd_getfd(2), since v5.6).
-func PidfdGetfd(pidfd, target int) (int, error) {
-	fd, _, e := syscall.Syscall(sysPidfdGetfd, uintptr(pidfd), uintptr(target), 0)
-	if e != 0 {
-		return -1, e
-	}
-	return int(fd), nil
-}
-
 // KeyctlJoinSession joins, and creates, the session keyring called name
 // (keyctl(2), KEYCTL_JOIN_SESSION_KEYRING) and returns its serial number.
 func KeyctlJoinSession(name string) (int, error) {

@@ -11,7 +11,6 @@ const (
 	sysPidfdOpen       = 434
 	sysCloseRange      = 436
 	sysOpenat2         = 437
-	sysPidfdGetfd      = 438
 	sysMountSetattr    = 442
 
 	sysLandlockCreateRuleset = 444

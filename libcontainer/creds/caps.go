@@ -39,7 +39,7 @@ func Bounding(p *wire.Process, warn func(string)) error {
 			continue
 		}
 		if err := linux.Prctl(linux.PrCapbsetDrop, uintptr(c), 0, 0, 0); err != nil {
-			return linux.Wrap("drop "+CapName(c)+" from the bounding set", err)
+			return linux.Wrap("drop "+capName(c)+" from the bounding set", err)
 		}
 	}
 	return nil
@@ -126,7 +126,7 @@ func raiseAmbient(set uint64) error {
 			continue
 		}
 		if err := linux.Prctl(linux.PrCapAmbient, linux.PrCapAmbientRaise, uintptr(c), 0, 0); err != nil {
-			return linux.Wrap("raise ambient "+CapName(c), err)
+			return linux.Wrap("raise ambient "+capName(c), err)
 		}
 	}
 	return nil
@@ -163,26 +163,17 @@ func missing(warn func(string), set uint64) {
 	text := "capabilities not granted:"
 	for c := 0; c < 64; c++ {
 		if set&(1<<c) != 0 {
-			text += " " + CapName(c)
+			text += " " + capName(c)
 		}
 	}
 	warn(text + " (berth's caller or the kernel lacks them, or another set of the configuration does)")
 }
 
-// CapName returns the name of capability number c, "CAP_41" for one that this
+// capName returns the name of capability number c, "CAP_41" for one that this
 // program has no name for.
-func CapName(c int) string {
-	if c < 0 || c >= len(capNames) {
+func capName(c int) string {
+	if c < 0 || c >= len(linux.CapNames) {
 		return "CAP_" + strconv.Itoa(c)
 	}
-	return "CAP_" + capNames[c]
-}
-
-var capNames = [...]string{
-	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
-	"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-	"IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT",
-	"SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD",
-	"LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG",
-	"WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF", "CHECKPOINT_RESTORE",
+	return "CAP_" + linux.CapNames[c]
 }

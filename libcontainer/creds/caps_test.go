@@ -213,8 +213,8 @@ func TestFilterWithoutPrivilege(t *testing.T) {
 
 func TestCapName(t *testing.T) {
 	for c, want := range map[int]string{0: "CAP_CHOWN", 21: "CAP_SYS_ADMIN", 24: "CAP_SYS_RESOURCE", 40: "CAP_CHECKPOINT_RESTORE", 41: "CAP_41"} {
-		if got := CapName(c); got != want {
-			t.Errorf("CapName(%d) = %s, want %s", c, got, want)
+		if got := capName(c); got != want {
+			t.Errorf("capName(%d) = %s, want %s", c, got, want)
 		}
 	}
 }

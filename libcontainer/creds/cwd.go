@@ -27,7 +27,7 @@ func Chdir(cwd string) error {
 	if err := syscall.Chdir(cwd); err != nil {
 		return linux.Wrap(object, err)
 	}
-	if err := VerifyCwd(); err != nil {
+	if err := verifyCwd(); err != nil {
 		return linux.Wrap(object, err)
 	}
 	return nil
@@ -35,11 +35,11 @@ func Chdir(cwd string) error {
 
 var errOutside = errors.New("the directory lies outside the container's root")
 
-// VerifyCwd reports a working directory that cannot be reached from the root.
+// verifyCwd reports a working directory that cannot be reached from the root.
 // getcwd(2) then returns a name that does not begin with a slash
 // ("(unreachable)/…"): a cwd of /proc/self/fd/N, with N a directory fd of the host
 // that was left open, was an escape (CVE-2024-21626).
-func VerifyCwd() error {
+func verifyCwd() error {
 	buf := make([]byte, syscall.PathMax)
 	n, err := syscall.Getcwd(buf)
 	switch {

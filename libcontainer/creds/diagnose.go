@@ -9,11 +9,11 @@ import (
 // gives up with ELOOP after that.
 const maxNesting = 4
 
-// Diagnose looks at the beginning of the executable path and returns why execve(2)
+// diagnose looks at the beginning of the executable path and returns why execve(2)
 // of it may fail, as part of a sentence, or "" when nothing is amiss. It is a
 // guess, as binfmt_misc may know better: use it only when execve did fail. It has
 // to be made before, while there is no seccomp filter that forbids open.
-func Diagnose(path string) string { return view{root: here}.diagnose(path, 0) }
+func diagnose(path string) string { return view{root: here}.diagnose(path, 0) }
 
 func (v view) diagnose(path string, depth int) string {
 	fd := v.openRegular(path)

@@ -11,7 +11,7 @@ import (
 // LoadAndExec makes the calling thread the workload: limits, affinity, the
 // seccomp filter, execve of path with args and env. It returns only on failure;
 // the error says which of the steps it was, and for execve also why where
-// Diagnose knows.
+// diagnose knows.
 //
 // What can be prepared is prepared first. The filter and execve come as the last
 // two system calls, back to back: the filter may forbid everything else. If
@@ -27,7 +27,7 @@ func LoadAndExec(p *wire.Process, path string, args, env []string, listener *lin
 		return linux.Wrap("exec "+strconv.Quote(path)+": an argument or variable holds a NUL byte", err)
 	}
 	op := "exec " + strconv.Quote(path)
-	if cause := Diagnose(path); cause != "" {
+	if cause := diagnose(path); cause != "" {
 		op += ": " + cause
 	}
 	failed := &linux.OpError{Op: op}

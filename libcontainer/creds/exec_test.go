@@ -197,7 +197,7 @@ func init() {
 		if err := os.WriteFile(dir+"/x", []byte("#!/bin/sh\n"), 0o755); err != nil {
 			return err
 		}
-		if cause := Diagnose(dir + "/x"); cause != quote(dir+"/x")+" lies on a file system mounted noexec" {
+		if cause := diagnose(dir + "/x"); cause != quote(dir+"/x")+" lies on a file system mounted noexec" {
 			return errors.New("diagnosed " + cause)
 		}
 		_, err := LookPath(dir+"/x", nil)

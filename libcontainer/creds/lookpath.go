@@ -23,24 +23,32 @@ func LookPath(name string, env []string) (string, error) {
 	}
 	notFound := linux.Wrap("exec: "+strconv.Quote(name), errNotFound)
 	path, ok := lookupEnv(env, "PATH")
-	if !ok || name == "" || path == "" {
+	if !ok || name == "" {
 		return "", notFound
 	}
-	for start := 0; start <= len(path); {
-		end := start
-		for end < len(path) && path[end] != ':' {
-			end++
-		}
-		dir := path[start:end]
-		start = end + 1
-		if dir == "" {
-			dir = "."
-		}
+	for more := path != ""; more; {
+		var dir string
+		dir, path, more = nextDir(path)
 		if full := dir + "/" + name; executable(full) == nil {
 			return full, nil
 		}
 	}
 	return "", notFound
+}
+
+// nextDir cuts the first directory off PATH; an empty one is the working directory.
+func nextDir(path string) (dir, rest string, more bool) {
+	end := 0
+	for end < len(path) && path[end] != ':' {
+		end++
+	}
+	if dir = path[:end]; dir == "" {
+		dir = "."
+	}
+	if end == len(path) {
+		return dir, "", false
+	}
+	return dir, path[end+1:], true
 }
 
 var errNotFound = errors.New("executable file not found in $PATH")

@@ -62,7 +62,7 @@ func become(r request) error {
 	if err := Scheduling(p); err != nil {
 		return err
 	}
-	if err := Rlimits(p); err != nil {
+	if err := RaiseRlimits(0, p.Rlimits); err != nil {
 		return err
 	}
 	warn := func(text string) { fmt.Fprintln(os.Stderr, "warning:", text) }

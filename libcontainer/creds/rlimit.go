@@ -30,9 +30,6 @@ func RaiseRlimits(pid int, limits []wire.Rlimit) error {
 	return nil
 }
 
-// Rlimits is RaiseRlimits for the calling process.
-func Rlimits(p *wire.Process) error { return RaiseRlimits(0, p.Rlimits) }
-
 // setRlimits sets the final limits of the calling process. RLIMIT_NOFILE, whose
 // soft limit the Go runtime of this or of the parent process raised, goes back to
 // what berth's caller had when the configuration does not set it.

@@ -33,11 +33,10 @@ func Check(root int, name string, env []string, covered func(path string) bool) 
 		return v.check(name)
 	}
 	path, _ := lookupEnv(env, "PATH")
-	for _, dir := range split(path) {
-		full := dir + "/" + name
-		if fault, found := v.check(full); found && fault == "" {
-			return "", true
-		} else if found {
+	for more := path != ""; more; {
+		var dir string
+		dir, path, more = nextDir(path)
+		if fault, found := v.check(dir + "/" + name); found {
 			return fault, true
 		}
 	}
@@ -51,21 +50,13 @@ func (v view) check(path string) (fault string, found bool) {
 	case err != nil && v.hidden(path):
 		return "", true
 	case err != nil:
-		return strconv.Quote(path) + ": " + errnoText(err), false
+		return strconv.Quote(path) + ": " + err.Error(), false
 	case st.Mode&syscall.S_IFMT == syscall.S_IFDIR:
 		return strconv.Quote(path) + ": " + syscall.EISDIR.Error(), true
 	case !v.mayExecute(path, &st):
 		return strconv.Quote(path) + ": not executable (mode 0" + strconv.FormatUint(uint64(st.Mode&0o777), 8) + ")", true
 	}
 	return v.diagnose(path, 0), true
-}
-
-func errnoText(err error) string {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno.Error()
-	}
-	return err.Error()
 }
 
 // hidden tells whether a path that is not there may come with a mount.
@@ -102,22 +93,4 @@ func (v view) mayExecute(path string, st *syscall.Stat_t) bool {
 		return linux.Eaccess(linux.AT_FDCWD, path, accessX) == nil
 	}
 	return st.Mode&0o111 != 0
-}
-
-// split takes the directories of PATH apart; an empty one is the working directory.
-func split(path string) []string {
-	var list []string
-	for path != "" {
-		i := 0
-		for i < len(path) && path[i] != ':' {
-			i++
-		}
-		dir := path[:i]
-		if dir == "" {
-			dir = "."
-		}
-		list = append(list, dir)
-		path = path[min(i+1, len(path)):]
-	}
-	return list
 }

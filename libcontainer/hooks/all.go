@@ -18,7 +18,7 @@ func RunAll(kind string, hooks []wire.Hook, state string) error {
 }
 
 // RunEvery runs all hooks of one kind, whether or not one fails, as the spec asks
-// for poststart and poststop, and returns the errors joined to one.
+// for poststop, and returns the errors joined to one.
 func RunEvery(kind string, hooks []wire.Hook, state string) error {
 	var errs joined
 	for i := range hooks {

@@ -11,9 +11,9 @@ import (
 // usual is where resctrl is mounted everywhere.
 const usual = "/sys/fs/resctrl"
 
-// ErrNotMounted reports a host without a resctrl file system: the processor has no
+// errNotMounted reports a host without a resctrl file system: the processor has no
 // RDT, or it is not mounted.
-var ErrNotMounted = errors.New("no resctrl file system is mounted on this host")
+var errNotMounted = errors.New("no resctrl file system is mounted on this host")
 
 // Find returns where resctrl is mounted.
 func Find() (string, error) {
@@ -29,7 +29,7 @@ func Find() (string, error) {
 			return m.Mountpoint, nil
 		}
 	}
-	return "", ErrNotMounted
+	return "", errNotMounted
 }
 
 func isResctrl(path string) bool {

@@ -196,7 +196,7 @@ func TestFind(t *testing.T) {
 	if err == nil {
 		t.Skipf("resctrl is mounted on %s", dir)
 	}
-	if !errors.Is(err, ErrNotMounted) {
+	if !errors.Is(err, errNotMounted) {
 		t.Error(err)
 	}
 }
