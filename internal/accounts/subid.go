@@ -1,7 +1,6 @@
 package accounts
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"strconv"
@@ -60,15 +59,16 @@ func UserName(uid int) string {
 }
 
 // NameIn finds the first name:password:UID: line (passwd(5)); "": none.
-func NameIn(passwd []byte, uid int) string {
+func NameIn(passwd []byte, uid int) (name string) {
 	want := strconv.Itoa(uid)
-	for line := range bytes.Lines(passwd) {
-		fields := bytes.SplitN(line, []byte(":"), 4)
-		if len(fields) == 4 && string(fields[2]) == want {
-			return string(fields[0])
+	EachLine(passwd, 4, func(f [][]byte) bool {
+		if string(f[2]) != want {
+			return true
 		}
-	}
-	return ""
+		name = string(f[0])
+		return false
+	})
+	return name
 }
 
 // Subordinate are the ranges of ids of file, /etc/subuid or /etc/subgid, that the

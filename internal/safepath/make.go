@@ -12,17 +12,15 @@ import (
 // target created there, as images expect of /var/run → /run. mode is subject to
 // the umask. path may end in ".." or "/".
 func MkdirAll(root int, path string, mode uint32) (int, error) {
-	fd, err := OpenInRoot(root, path, linux.O_PATH|syscall.O_DIRECTORY)
-	if err != syscall.ENOENT || path == "" {
-		return fd, err
-	}
-	w := walk{flags: linux.O_PATH | syscall.O_DIRECTORY, resolve: linux.ResolveInRoot, mkdir: true, mode: mode}
-	return w.run(root, path)
+	return mkdirAll(root, path, mode, linux.ResolveInRoot)
 }
 
 // MkdirAllNoSymlinks is MkdirAll which refuses every link with ELOOP.
 func MkdirAllNoSymlinks(root int, path string, mode uint32) (int, error) {
-	const resolve = linux.ResolveInRoot | linux.ResolveNoSymlinks
+	return mkdirAll(root, path, mode, linux.ResolveInRoot|linux.ResolveNoSymlinks)
+}
+
+func mkdirAll(root int, path string, mode uint32, resolve uint64) (int, error) {
 	fd, err := Open(root, path, linux.O_PATH|syscall.O_DIRECTORY, resolve)
 	if err != syscall.ENOENT || path == "" {
 		return fd, err
