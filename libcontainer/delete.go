@@ -78,11 +78,14 @@ func (rt *Runtime) lockToDelete(dir *state.Dir, force bool) error {
 }
 
 // deletable says what runc says: a created container goes with its init, one that
-// runs stays.
+// runs stays. One that was killed a moment ago is as good as stopped.
 func (c *opened) deletable() error {
 	status, err := c.status()
 	if err != nil {
 		return err
+	}
+	if status == state.Running && c.dying() {
+		return nil
 	}
 	if status != state.Stopped && status != state.Created {
 		return fmt.Errorf("cannot delete container %s that is not stopped: %s", c.state.ID, status)

@@ -361,3 +361,16 @@ func TestConfigIsReadAtCreate(t *testing.T) {
 	c.WaitStatus("stopped")
 	Equal(x, "stdout", c.Proc.Out(), "first\n")
 }
+
+// What has been killed can be deleted at once, also before the kernel has given the
+// process a processor to end on.
+func TestDeleteAfterKill(t *testing.T) {
+	x := New(t, Berth)
+	b := x.Bundle(Args("/bin/probe", "pause"))
+	for range 20 {
+		c := x.Create(b)
+		x.OK("start", c.ID)
+		x.OK("kill", c.ID, "KILL")
+		x.OK("delete", c.ID)
+	}
+}
