@@ -3,6 +3,7 @@ package nsenter_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Printf("%s %s\n", name, link)
 	}
+	if table, err := os.ReadFile("/proc/self/mountinfo"); err == nil && strings.Contains(string(table), marker) {
+		fmt.Println("sees", marker)
+	}
 	fmt.Printf("pid %d uid %d\n", os.Getpid(), os.Getuid())
 	fds, _ := os.ReadDir("/proc/self/fd")
 	var open []string
@@ -38,6 +42,9 @@ func TestMain(m *testing.M) {
 	fmt.Println("fds", strings.Join(open, " "))
 	os.Exit(7)
 }
+
+// marker is the source of a mount in one mount namespace.
+const marker = "berth-nsenter-test"
 
 func needRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -101,6 +108,58 @@ func link(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// A new mount namespace is a copy of the given one, with one clone and with two.
+func TestOrigin(t *testing.T) {
+	needRoot(t)
+	origin := exec.Command("sh", "-c", "mount -t tmpfs "+marker+" /mnt && echo && read line")
+	origin.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	in, err := origin.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := origin.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := origin.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = in.Close(), origin.Wait() }() // read fails at the end of file
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatalf("mount in a mount namespace: %v", err)
+	}
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", origin.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	theirs, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", origin.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const newTime = 0x80
+	for name, more := range map[string]uintptr{"one clone": 0, "two clones": newTime} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat("/proc/self/ns/time"); more != 0 && err != nil {
+				t.Skip("needs time namespaces (v5.6)")
+			}
+			out, ws, err := run(t, nsenter.Options{
+				New:      syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | more,
+				Origin:   &nsenter.Join{FD: int(ns.Fd()), Flags: syscall.CLONE_NEWNS, Name: "origin"},
+				Offsets:  func(int) error { return nil },
+				CgroupFD: -1,
+				Args:     []string{"mnt"},
+			})
+			if err != nil || ws.ExitStatus() != 7 {
+				t.Fatalf("%v %v", ws, err)
+			}
+			if !strings.Contains(out, "sees "+marker) || strings.Contains(out, theirs) || strings.Contains(out, link(t, "mnt")) {
+				t.Errorf("origin %s, child: %s", theirs, out)
+			}
+		})
+	}
 }
 
 func TestNewNamespaces(t *testing.T) {
