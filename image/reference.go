@@ -111,12 +111,3 @@ func (r Reference) WithDigest(d digest.Digest) (Reference, error) {
 	}
 	return Reference{named: named}, nil
 }
-
-// WithTag is r's repository with another tag, without the digest.
-func (r Reference) WithTag(tag string) (Reference, error) {
-	named, err := reference.WithTag(reference.TrimNamed(r.named), tag)
-	if err != nil {
-		return Reference{}, fmt.Errorf("image reference %s:%s: %w", r.Name(), tag, err)
-	}
-	return Reference{named: named}, nil
-}
