@@ -2,31 +2,16 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"berth/image"
 	"berth/image/build/tree"
-	"berth/image/layer"
 
 	"github.com/opencontainers/go-digest"
 )
-
-// ExportTar writes the files of the result as a tar archive: of several platforms in
-// a directory each.
-func ExportTar(ctx context.Context, o Options, r Result, w io.Writer) error {
-	if len(r.Images) != 1 {
-		return errors.New("an archive holds the files of one platform")
-	}
-	return withRoot(&o, r.Images[0].Layers, func(root *os.File) error {
-		_, err := layer.Diff(ctx, root, w, layer.DiffOptions{SourceDateEpoch: o.Epoch})
-		return err
-	})
-}
 
 // ExportLocal writes the files of the result into a directory, which is made if it is
 // missing: of several platforms in a directory each. They belong to whoever builds, and
@@ -36,7 +21,7 @@ func ExportLocal(ctx context.Context, o Options, r Result, dest string) error {
 	for _, img := range r.Images {
 		dir := dest
 		if len(r.Images) > 1 {
-			dir = filepath.Join(dest, strings.ReplaceAll(image.FormatPlatform(img.Platform), "/", "_"))
+			dir = filepath.Join(dest, img.directory())
 		}
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -61,6 +46,11 @@ func ExportLocal(ctx context.Context, o Options, r Result, dest string) error {
 		}
 	}
 	return nil
+}
+
+// directory is where the files of a platform go when there are several: "linux_amd64".
+func (b Built) directory() string {
+	return strings.ReplaceAll(image.FormatPlatform(b.Platform), "/", "_")
 }
 
 // withRoot mounts layers for reading.

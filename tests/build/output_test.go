@@ -43,6 +43,15 @@ func TestOutputs(t *testing.T) {
 		t.Errorf("tar: %v", names)
 	}
 
+	// Of several platforms each has a directory, as with docker.
+	ok("--target", "files", "--platform", "linux/amd64,linux/arm64", "--output", "type=tar,dest="+dir+"/trees.tar", "--output", "type=local,dest="+dir+"/trees")
+	names := tarNames(t, dir+"/trees.tar")
+	for _, name := range []string{"linux_amd64/d/f", "linux_arm64/d/f"} {
+		if _, err := os.Stat(dir + "/trees/" + name); err != nil || !names[name] {
+			t.Errorf("%s: %v, in the archive %t", name, err, names[name])
+		}
+	}
+
 	ok("--tag", "out:1", "--output", "type=docker,dest="+dir+"/docker.tar")
 	if names := tarNames(t, dir+"/docker.tar"); !names["manifest.json"] {
 		t.Errorf("docker: %v", names)
