@@ -54,28 +54,26 @@ func (l *oneLayer) fetched(ctx context.Context, use func(io.Reader) error) (stre
 	if l.first != l {
 		return false, wait(ctx, l.first.blob)
 	}
-	in, err := l.ingest(ctx)
-	if errors.Is(err, store.ErrExists) {
-		close(l.blob)
-		l.task.Add(l.d.Size)
-		return false, nil
+	for {
+		in, err := l.ingest(ctx)
+		if errors.Is(err, store.ErrExists) {
+			close(l.blob)
+			l.task.Add(l.d.Size)
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		resumed := in.Have() > 0
+		err = l.follow(ctx, in, use)
+		var wrong *digestError
+		if !resumed || !errors.As(err, &wrong) {
+			return true, err
+		}
+		// It went on with a partial blob of another pull: after a crash of the
+		// machine that file can hold anything.
+		l.task.Reset(0, l.d.Size)
 	}
-	if err != nil {
-		return false, err
-	}
-	resumed := in.Have() > 0
-	err = l.follow(ctx, in, use)
-	var wrong *digestError
-	if !resumed || !errors.As(err, &wrong) {
-		return true, err
-	}
-	// It went on with a partial blob of another pull: after a crash of the machine
-	// that file can hold anything.
-	l.task.Reset(0, l.d.Size)
-	if in, err = l.ingest(ctx); err != nil {
-		return true, err
-	}
-	return true, l.follow(ctx, in, use)
 }
 
 // ingest begins to fetch the blob; ErrExists when the store has it.
