@@ -1,5 +1,6 @@
 // Command vm runs the integration tests where most hosts cannot: in test machines with
-// cgroup v2 alone, systemd, AppArmor and a login user, with both cgroup drivers.
+// cgroup v2 alone, systemd, AppArmor and a login user, with both cgroup drivers; and
+// tests of images and builds on the machine's older kernel.
 //
 //	vm [-runtime PATH] [-kernel 6.1|6.12] [-run REGEXP] [-v] [BOOT|MODE...]
 //	vm -image
@@ -13,6 +14,6 @@
 //	tests.txt   which tests
 //
 // A machine has no network. Its root disk is a throw-away copy, the second disk brings
-// the runtime, one static test binary and the guest's scripts, a virtio port takes the
+// the runtime, static test binaries and the guest's scripts, a virtio port takes the
 // output out.
 package main

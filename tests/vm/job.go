@@ -17,7 +17,8 @@ func makeJob(ctx context.Context, o options, b boot, dir string, patterns map[ch
 	}
 	files := map[string]string{"run": "tests/vm/guest/run", "test": "tests/vm/guest/test"}
 	for _, suite := range suites {
-		files[suite+".test"] = binary(filepath.Dir(dir), suite)
+		test := binary(filepath.Dir(dir), suite)
+		files[filepath.Base(test)] = test
 	}
 	path := o.runtime
 	if strings.Contains(o.runtime, "/") {
@@ -43,7 +44,7 @@ func makeJob(ctx context.Context, o options, b boot, dir string, patterns map[ch
 		texts["modes"] += fmt.Sprintln(m.name, m.user, m.manager)
 		for _, suite := range suites {
 			if pattern, ok := patterns[choiceKey{m.name, suite}]; ok {
-				texts["tests."+m.name+"."+suite] = pattern
+				texts["tests."+m.name+"."+filepath.Base(suite)] = pattern
 			}
 		}
 	}

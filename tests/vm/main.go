@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -66,7 +67,7 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 	if err := buildTests(ctx, work); err != nil {
 		return false, err
 	}
-	patterns, err := choosePatterns(ctx, o, work)
+	c, err := choose(ctx, o, work)
 	if err != nil {
 		return false, err
 	}
@@ -85,7 +86,7 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 			places <- struct{}{}
 			defer func() { <-places }()
 			dir := filepath.Join(work, b.name)
-			err := run(ctx, o, b, image, dir, patterns, func(r *results) {
+			err := run(ctx, o, b, image, dir, c, func(r *results) {
 				mutex.Lock()
 				defer mutex.Unlock()
 				r.print(os.Stdout, o.verbose)
@@ -104,33 +105,34 @@ func runAll(ctx context.Context, o options, names []string) (failed bool, err er
 
 // run runs one machine, with the test binaries beside dir, and hands out the results of
 // each of its modes.
-func run(ctx context.Context, o options, b boot, image, dir string, patterns map[choiceKey]string, done func(*results)) error {
+func run(ctx context.Context, o options, b boot, image, dir string, c *choices, done func(*results)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, o.limit, fmt.Errorf("the machine was ended after %v", o.limit))
 	defer cancel()
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	disk, err := makeJob(ctx, o, b, dir, patterns)
+	disk, err := makeJob(ctx, o, b, dir, c.patterns)
 	if err != nil {
 		return err
 	}
 	m := machine{image: image, kernel: o.kernel, job: disk, dir: dir}
-	return m.run(ctx, &stream{boot: b, kernel: o.kernel, verbose: o.verbose, done: done})
+	return m.run(ctx, &stream{boot: b, kernel: o.kernel, verbose: o.verbose, subtests: c.subtests, done: done})
 }
 
-// suites are the packages below tests that go into the machines.
-var suites = [...]string{"integration", "attack"}
+// suites are the packages that go into the machines; the last part of the path is what
+// they are called there.
+var suites = [...]string{"tests/integration", "tests/attack", "tests/image", "tests/build", "image/overlay"}
 
 // binary is a suite's in the directory dir.
-func binary(dir, suite string) string { return filepath.Join(dir, suite+".test") }
+func binary(dir, suite string) string { return filepath.Join(dir, path.Base(suite)+".test") }
 
 // buildTests compiles each suite into one static binary in dir.
 func buildTests(ctx context.Context, dir string) error {
 	for _, suite := range suites {
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-tags", "netgo,osusergo", "-ldflags", "-s -w", "-o", binary(dir, suite), "./tests/"+suite)
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath", "-tags", "netgo,osusergo", "-ldflags", "-s -w", "-o", binary(dir, suite), "./"+suite)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("go test -c ./tests/%s: %w\n%s", suite, err, out)
+			return fmt.Errorf("go test -c ./%s: %w\n%s", suite, err, out)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -64,10 +65,16 @@ func selectBoots(names []string) ([]boot, error) {
 // choiceKey names the tests of a suite in a mode.
 type choiceKey struct{ mode, suite string }
 
-// choosePatterns returns the patterns for -test.run; a suite without tests in a mode
-// has none there. The binaries are in dir.
-func choosePatterns(ctx context.Context, o options, dir string) (map[choiceKey]string, error) {
-	patterns := map[choiceKey]string{}
+// choices are patterns for -test.run; a suite without tests in a mode has none there.
+type choices struct {
+	patterns map[choiceKey]string
+	// subtests are those of each mode that have to turn up: nobody can list them before.
+	subtests map[string][]string
+}
+
+// choose reads tests.txt. The binaries are in dir.
+func choose(ctx context.Context, o options, dir string) (*choices, error) {
+	c := &choices{map[choiceKey]string{}, map[string][]string{}}
 	var lines []choice
 	if o.run == "" {
 		var err error
@@ -84,7 +91,7 @@ func choosePatterns(ctx context.Context, o options, dir string) (map[choiceKey]s
 		for _, b := range o.boots {
 			for _, m := range b.modes {
 				if o.run != "" {
-					patterns[choiceKey{m.name, suite}] = o.run
+					c.patterns[choiceKey{m.name, suite}] = o.run
 					continue
 				}
 				names, err := chosen(lines, tests, m, used)
@@ -92,7 +99,12 @@ func choosePatterns(ctx context.Context, o options, dir string) (map[choiceKey]s
 					return nil, err
 				}
 				if len(names) > 0 {
-					patterns[choiceKey{m.name, suite}] = "^(" + strings.Join(names, "|") + ")$"
+					c.patterns[choiceKey{m.name, suite}] = patternOf(names)
+				}
+				for _, name := range names {
+					if strings.Contains(name, "/") {
+						c.subtests[m.name] = append(c.subtests[m.name], name)
+					}
 				}
 			}
 		}
@@ -103,13 +115,24 @@ func choosePatterns(ctx context.Context, o options, dir string) (map[choiceKey]s
 			return nil, fmt.Errorf("tests.txt:%d: no test is called %s", line.number, line.pattern)
 		}
 	}
-	return patterns, nil
+	return c, nil
+}
+
+// patternOf matches tests and subtests by their full names.
+func patternOf(names []string) string {
+	var patterns []string
+	for _, name := range names {
+		// Each level is matched by itself, and each alternative has its own levels.
+		patterns = append(patterns, "^"+strings.ReplaceAll(regexp.QuoteMeta(name), "/", "$/^")+"$")
+	}
+	return strings.Join(patterns, "|")
 }
 
 // choice is a line of tests.txt.
 type choice struct {
 	number  int
 	pattern string // of path.Match
+	below   string // a subtest, with its slash
 	modes   []string
 }
 
@@ -130,7 +153,11 @@ func readChoices(path string) ([]choice, error) {
 		if len(words) < 2 {
 			return nil, fmt.Errorf("%s:%d: want a test and its modes", path, number)
 		}
-		lines = append(lines, choice{number: number, pattern: words[0], modes: words[1:]})
+		c := choice{number: number, pattern: words[0], modes: words[1:]}
+		if i := strings.IndexByte(c.pattern, '/'); i >= 0 {
+			c.pattern, c.below = c.pattern[:i], c.pattern[i:]
+		}
+		lines = append(lines, c)
 	}
 	return lines, nil
 }
@@ -145,8 +172,8 @@ func chosen(lines []choice, tests []string, m mode, used []bool) ([]string, erro
 				return nil, fmt.Errorf("tests.txt:%d: %w", line.number, err)
 			}
 			used[i] = used[i] || match
-			if match && line.in(m) && !slices.Contains(names, test) {
-				names = append(names, test)
+			if name := test + line.below; match && line.in(m) && !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 	}

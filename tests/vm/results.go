@@ -21,7 +21,8 @@ type event struct {
 // results are those of one mode.
 type results struct {
 	name                    string
-	status, seconds         int // of the test binary
+	subtests                []string // that have to be among them
+	status, seconds         int      // of the test binary
 	passed, failed, skipped int
 	failures                []failure
 	reasons                 map[string]int // why tests were skipped
@@ -52,6 +53,7 @@ func (r *results) count(ctx context.Context, output *bytes.Buffer) error {
 	said := map[string]string{}
 	running := map[string]bool{}
 	parents := map[string]bool{}
+	skipped := map[string]bool{}
 	below := map[string]bool{} // tests with a subtest that failed
 	for decoder := json.NewDecoder(bytes.NewReader(converted)); ; {
 		var e event
@@ -72,6 +74,7 @@ func (r *results) count(ctx context.Context, output *bytes.Buffer) error {
 			running[e.Test] = true
 		case "pass", "fail", "skip":
 			delete(running, e.Test)
+			skipped[e.Test] = e.Action == "skip"
 		}
 		switch {
 		case e.Action == "output":
@@ -93,6 +96,13 @@ func (r *results) count(ctx context.Context, output *bytes.Buffer) error {
 	}
 	for _, test := range slices.Sorted(maps.Keys(running)) {
 		r.running = append(r.running, failure{test, said[test]})
+	}
+	for _, test := range r.subtests {
+		top, _, _ := strings.Cut(test, "/")
+		if _, ran := said[test]; !ran && !skipped[top] {
+			r.failed++
+			r.failures = append(r.failures, failure{test, "no subtest is called so, or it never began\n"})
+		}
 	}
 	r.outside = said[""]
 	return nil

@@ -22,10 +22,11 @@ import (
 //	(logs of the kernel and systemd, if the tests failed)
 //	@@vm closed MODE
 type stream struct {
-	boot    boot
-	kernel  string
-	verbose bool
-	done    func(*results)
+	boot     boot
+	kernel   string
+	verbose  bool
+	subtests map[string][]string // that each mode has to run
+	done     func(*results)
 
 	current *results // between begin and closed
 	ended   bool     // past end
@@ -73,6 +74,7 @@ func (s *stream) mark(ctx context.Context, word string, args []string) error {
 	case "begin":
 		s.tests.Reset()
 		s.current = newResults(s.boot, args[0], s.kernel)
+		s.current.subtests = s.subtests[args[0]]
 	case "end":
 		if s.current == nil || len(args) != 3 {
 			return fmt.Errorf("unexpected end of %v", args)
