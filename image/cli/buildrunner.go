@@ -34,6 +34,11 @@ func (r *runtimeRunner) Run(ctx context.Context, bundle string, streams build.IO
 	if err != nil {
 		return 0, err
 	}
+	out, err := pipesTo(streams)
+	if err != nil {
+		return 0, errors.Join(err, s.close())
+	}
+	defer out.drain()
 	id := containerOf(bundle)
 	over, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -44,13 +49,17 @@ func (r *runtimeRunner) Run(ctx context.Context, bundle string, streams build.IO
 		case <-over:
 		}
 	}()
-	code, err := s.run(id, bundle, streams)
+	code, err := s.run(id, bundle, out)
 	close(over)
 	<-stopped
 	if err != nil {
-		// It has gone, and its container may be there still.
-		return 0, errors.Join(err, s.close(), r.Sweep(context.WithoutCancel(ctx), bundle))
+		if e := s.close(); e != nil {
+			err = e // why it has gone
+		}
+		// Its container may be there still, which holds the pipes.
+		return 0, errors.Join(err, r.Sweep(context.WithoutCancel(ctx), bundle))
 	}
+	out.drain()
 	if warnings := s.warnings(); code != 0 {
 		for _, w := range warnings {
 			_, _ = fmt.Fprintln(streams.Stderr, "berth: "+w) // as much worth as the output itself

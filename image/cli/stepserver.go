@@ -10,10 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
-
-	"berth/image/build"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,25 +59,11 @@ func startSteps(r *runtime, log string) (*stepServer, error) {
 	return s, nil
 }
 
-// run runs a bundle as a container. It returns when no process of it is left and all
-// its output has been written. An error means that the process has gone.
-func (s *stepServer) run(id, bundle string, streams build.IO) (int, error) {
-	var copies sync.WaitGroup
-	defer copies.Wait()
-	stdout, err := pipeTo(streams.Stdout, &copies)
-	if err != nil {
-		return 0, err
-	}
-	defer stdout.Close() // the first thing to be done, so that the copy ends
-	stderr := stdout
-	if streams.Stderr != streams.Stdout {
-		if stderr, err = pipeTo(streams.Stderr, &copies); err != nil {
-			return 0, err
-		}
-		defer stderr.Close()
-	}
-	rights := unix.UnixRights(int(stdout.Fd()), int(stderr.Fd()))
-	_, _, err = s.conn.WriteMsgUnix([]byte(id+"\x00"+bundle), rights, nil)
+// run runs a bundle as a container. It returns when no process of it is left. An error
+// means that the process of the runtime has gone.
+func (s *stepServer) run(id, bundle string, out *pipes) (int, error) {
+	rights := unix.UnixRights(int(out.stdout.Fd()), int(out.stderr.Fd()))
+	_, _, err := s.conn.WriteMsgUnix([]byte(id+"\x00"+bundle), rights, nil)
 	var answer [1]byte
 	if err == nil {
 		_, err = io.ReadFull(s.conn, answer[:])
@@ -89,21 +72,6 @@ func (s *stepServer) run(id, bundle string, streams build.IO) (int, error) {
 		return 0, fmt.Errorf("the runtime ended: %w", err)
 	}
 	return int(answer[0]), nil
-}
-
-// pipeTo returns the end of a pipe whose content goes to w.
-func pipeTo(w io.Writer, copies *sync.WaitGroup) (*os.File, error) {
-	reader, writer, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	copies.Go(func() {
-		defer reader.Close()
-		if _, err := io.Copy(w, reader); err != nil {
-			_, _ = io.Copy(io.Discard, reader) // the step shall not wait for somebody to read
-		}
-	})
-	return writer, nil
 }
 
 // warnings are what the runtime has noticed since the last call: that a step ran out
@@ -126,9 +94,13 @@ func (s *stepServer) warnings() []string {
 // close waits until the process has removed its container and ended.
 func (s *stepServer) close() error {
 	err := errors.Join(s.conn.Close(), s.log.Close())
-	if e := s.cmd.Wait(); e != nil {
-		said := strings.TrimSpace(strings.TrimPrefix(s.errors.String(), "berth: "))
-		err = errors.Join(err, fmt.Errorf("the runtime: %w: %s", e, said))
+	e := s.cmd.Wait()
+	if e == nil {
+		return err
 	}
-	return err
+	if said := strings.TrimSpace(strings.TrimPrefix(s.errors.String(), "berth: ")); said != "" {
+		return fmt.Errorf("the runtime: %s", said)
+	}
+	// Not wrapped: its exit status is not that of this process.
+	return fmt.Errorf("the runtime ended: %v", e) //nolint:errorlint // see above
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,6 +177,40 @@ func TestKill(t *testing.T) {
 	if code, out := b.berth(t, nil, "prune", "--force"); code != 0 {
 		t.Errorf("prune: status %d: %s", code, out)
 	}
+}
+
+// TestRuntimeKilled: a step whose runtime is killed fails at once and leaves nothing.
+func TestRuntimeKilled(t *testing.T) {
+	b := newBuilder(t)
+	before := b.leavings(t)
+	p := b.project(t, map[string]string{"Dockerfile": "FROM base\nRUN touch /x && exec sh -c 'sleep 1000; :' leave-me-4711\n"})
+	var out bytes.Buffer
+	cmd := exec.Command(b.runtime, "build", "--progress", "plain", p.dir)
+	cmd.Env = append(os.Environ(), "BERTH_STORE="+b.store)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	must(t, cmd.Start())
+	isStep := func(line string) bool {
+		return strings.HasPrefix(line, "process ") && strings.HasSuffix(line, "sleep 1000; : leave-me-4711 ")
+	}
+	until(t, "the step runs", func() bool { return slices.ContainsFunc(b.leavings(t), isStep) })
+	killed := 0
+	processes, err := os.ReadDir("/proc")
+	must(t, err)
+	for _, process := range processes {
+		raw, err := os.ReadFile("/proc/" + process.Name() + "/cmdline")
+		if err != nil || !bytes.HasSuffix(raw, []byte("\x00steps\x00")) || !bytes.Contains(raw, []byte(b.store)) {
+			continue
+		}
+		pid, err := strconv.Atoi(process.Name())
+		must(t, err)
+		must(t, syscall.Kill(pid, syscall.SIGKILL))
+		killed++
+	}
+	_ = cmd.Wait() // its status is looked at
+	if killed != 1 || cmd.ProcessState.ExitCode() != 1 || !strings.Contains(out.String(), "the runtime ended") {
+		t.Errorf("%d killed, status %d:\n%s", killed, cmd.ProcessState.ExitCode(), out.String())
+	}
+	b.sound(t, before)
 }
 
 // until waits for something to become true.
