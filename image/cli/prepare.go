@@ -79,7 +79,7 @@ func (b *berth) answer(r *imageside.Request) (*imageside.Prepared, error) {
 		return nil, err
 	}
 	defer done()
-	img, err := b.unpacked(s, r.Image, wishes{pull: r.Pull, platform: r.Platform, remote: remote{plainHTTP: r.PlainHTTP}, quiet: r.Quiet})
+	img, err := b.unpacked(s, r.Image, wishes{pull: r.Pull, platform: r.Platform, exact: r.Platform != "", remote: remote{plainHTTP: r.PlainHTTP}, quiet: r.Quiet})
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +218,8 @@ type wishes struct {
 	pull, platform string
 	remote         remote
 	quiet          bool
+	// exact refuses the image of another platform, when the store has one alone.
+	exact bool
 	// flat says that the layers need no directories in the store.
 	flat bool
 }
@@ -250,6 +252,9 @@ func (b *berth) unpacked(s *store.Store, word string, w wishes) (*ready, error) 
 	}
 	if img == nil {
 		return b.pulled(o, word, w.remote)
+	}
+	if have := img.config.Platform; w.exact && !image.MatchPlatform(have, platform) {
+		return nil, fmt.Errorf("image %s: it is for %s, not %s", word, image.FormatPlatform(have), image.FormatPlatform(platform))
 	}
 	if w.flat {
 		return img, nil

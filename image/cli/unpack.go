@@ -65,7 +65,7 @@ func imageSourceFlags() []cli.Flag {
 }
 
 func imageWishes(c *cli.Context) wishes {
-	return wishes{pull: c.String("pull"), platform: c.String("platform"), remote: remote{plainHTTP: c.Bool("plain-http")}, quiet: c.Bool("quiet"), flat: true}
+	return wishes{pull: c.String("pull"), platform: c.String("platform"), exact: c.IsSet("platform"), remote: remote{plainHTTP: c.Bool("plain-http")}, quiet: c.Bool("quiet"), flat: true}
 }
 
 // commandBehind drops the -- in front of a command.

@@ -102,6 +102,7 @@ func TestInspect(t *testing.T) {
 		}
 		w.fails("not index, manifest or config", "inspect", "--raw", "layers", name)
 		w.fails("it is for linux/"+architecture()+", not linux/s390x", "inspect", "--platform", "linux/s390x", name)
+		w.fails("it is for linux/"+architecture()+", not linux/s390x", "run", "--image", name, "--platform", "linux/s390x", w.id)
 		if r := w.berth("inspect", "nothing:1", name); r.code == 0 || !strings.Contains(r.errors, "image nothing:1: not in the store") || !strings.Contains(r.out, rows[0].ID) {
 			w.Errorf("%+v", r)
 		}
