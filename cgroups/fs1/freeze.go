@@ -90,5 +90,8 @@ func (m *Manager) freezer() (*group, error) {
 	if g := m.find("freezer"); g != nil {
 		return g, nil
 	}
+	if len(m.groups) == 0 {
+		return nil, cgroups.ErrNoCgroup
+	}
 	return nil, fmt.Errorf(`cgroup controller "freezer" is not mounted: %w`, cgroups.ErrNoCgroup)
 }
