@@ -5,8 +5,10 @@
 //	             another where it reads it, so independent ones run side by side
 //	change       a step that makes a layer: looked up in the cache by its key, else
 //	             done on an overlay of the layers below with a new upper directory
-//	settle       in the background the upper directory is packed, hashed and becomes a
-//	             layer of the store, while the next steps run on top of it
+//	settle       in the background the upper directory is packed and hashed, while the
+//	             next steps run on top of it
+//	keep         what was settled becomes part of the store, with its cache record: many
+//	             layers at once, each second and in the end
 //	finish       config, manifest and names
 //
 // Nothing is mounted on the host: the process is in a mount namespace of its own, and
