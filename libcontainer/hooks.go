@@ -21,6 +21,11 @@ func (c *opened) poststop() error {
 	} else if list, err = c.savedHooks("poststop"); err != nil {
 		return err
 	}
+	return c.runHooks(hooks.RunEvery, "poststop", list, state.Stopped)
+}
+
+// runHooks runs hooks of one kind by hooks.RunAll or hooks.RunEvery.
+func (c *opened) runHooks(run func(string, []wire.Hook, string) error, kind string, list []wire.Hook, status state.Status) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -29,7 +34,7 @@ func (c *opened) poststop() error {
 		return err
 	}
 	defer closeOutput()
-	return hooks.RunEvery("poststop", list, c.hookState(state.Stopped))
+	return run(kind, list, c.hookState(status))
 }
 
 // hookState is the state document for hooks.

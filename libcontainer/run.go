@@ -48,6 +48,12 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	if o.Ended != nil {
 		defer c.closeCgroup()
 	}
+	return rt.serve(c, term, fg, &o)
+}
+
+// serve starts the workload of a container that was just built, and in the foreground
+// sees it through to its end.
+func (rt *Runtime) serve(c *container, term *terminal, fg *launch.Foreground, o *RunOptions) (int, error) {
 	notify, err := rt.release(c, term)
 	if err != nil {
 		rt.discard(c)

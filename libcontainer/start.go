@@ -68,19 +68,12 @@ func (rt *Runtime) Start(id string) error {
 // poststart runs the poststart hooks. A failure is an error and ends the container
 // (OCI runtime spec 1.3, lifecycle, step 9).
 func (c *opened) poststart(list []wire.Hook) error {
-	if len(list) == 0 {
+	err := c.runHooks(hooks.RunAll, "poststart", list, state.Running)
+	if err == nil {
 		return nil
 	}
-	closeOutput, err := c.savedOutput(list)
-	if err != nil {
-		return err
+	if e := c.signalInit(unix.SIGKILL); e != nil && !errors.Is(e, ErrNotRunning) {
+		err = errors.Join(err, e)
 	}
-	defer closeOutput()
-	if err := hooks.RunAll("poststart", list, c.hookState(state.Running)); err != nil {
-		if e := c.signalInit(unix.SIGKILL); e != nil && !errors.Is(e, ErrNotRunning) {
-			err = errors.Join(err, e)
-		}
-		return err
-	}
-	return nil
+	return err
 }

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"berth/internal/linux"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -145,80 +143,6 @@ func (d *Dir) removeChildren() error {
 		}
 		return err
 	})
-}
-
-// walkTree visits d and all below it: enter before a directory's children, leave
-// after them with its parent. It holds two fds at a time, however deep a hostile
-// container nested its cgroups, and goes up by "..": only directories of one
-// cgroup file system, which nobody can move to another parent, are on the way.
-func (d *Dir) walkTree(enter func(*Dir) error, leave func(parent *Dir, name string) error) error {
-	type level struct {
-		name string   // of the directory in its parent
-		todo []string // children not yet visited
-	}
-	if enter != nil {
-		if err := enter(d); err != nil {
-			return err
-		}
-	}
-	todo, err := d.children()
-	if err != nil {
-		return err
-	}
-	stack := []level{{"", todo}}
-	cur := d
-	defer func() {
-		if cur != d {
-			cur.Close()
-		}
-	}()
-	step := func(to string, p string) error {
-		next, err := linux.Openat(cur.fd, to, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-		if err != nil {
-			return err
-		}
-		if cur != d {
-			cur.Close()
-		}
-		cur = &Dir{fd: next, Path: p}
-		return nil
-	}
-	for {
-		top := &stack[len(stack)-1]
-		if len(top.todo) > 0 {
-			name := top.todo[0]
-			top.todo = top.todo[1:]
-			if err := step(name, path.Join(cur.Path, name)); err != nil {
-				if Gone(err) {
-					continue
-				}
-				return err
-			}
-			if enter != nil {
-				if err := enter(cur); err != nil {
-					return err
-				}
-			}
-			todo, err := cur.children()
-			if err != nil && !Gone(err) {
-				return err
-			}
-			stack = append(stack, level{name, todo})
-			continue
-		}
-		name := top.name
-		if stack = stack[:len(stack)-1]; len(stack) == 0 {
-			return nil
-		}
-		if err := step("..", path.Dir(cur.Path)); err != nil {
-			return &fs.PathError{Op: "open parent of", Path: cur.Path, Err: err}
-		}
-		if leave != nil {
-			if err := leave(cur, name); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // children lists the directories in d. A cgroup's link count tells that it has

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"berth/cgroups"
+	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -36,7 +36,7 @@ func TestOtherControllers(t *testing.T) {
 		}
 		// A hierarchy ends some time after its last unmount. Others, that somebody else
 		// had mounted, may have become free meanwhile.
-		eventually(t, "free controllers: "+before, func() bool {
+		cgtest.Until(t, "free controllers: "+before, func() bool {
 			now := strings.Fields(free(t))
 			for _, name := range strings.Fields(before) {
 				if !slices.Contains(now, name) {
@@ -105,17 +105,6 @@ func count(t *testing.T, controller string) (n string) {
 	return n
 }
 
-// eventually polls a condition.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Errorf("never happened: %s", what)
-			return
-		}
-	}
-}
-
 func mountCgroup(t *testing.T, l *cgroups.Layout, controllers string) {
 	t.Helper()
 	h := cgroups.Hierarchy{Name: strings.TrimPrefix(controllers, "name="), Controllers: strings.Split(controllers, ","), Own: "/"}
@@ -130,7 +119,7 @@ func mountCgroup(t *testing.T, l *cgroups.Layout, controllers string) {
 	t.Cleanup(func() {
 		// Unmounted while a removed cgroup is still being freed, the hierarchy would
 		// stay for good, without a mount.
-		eventually(t, "no cgroup in "+controllers, func() bool { return count(t, h.Controllers[0]) == "1" })
+		cgtest.Until(t, "no cgroup in "+controllers, func() bool { return count(t, h.Controllers[0]) == "1" })
 		if err := unix.Unmount(dir, 0); err != nil {
 			t.Error(err)
 		}

@@ -123,22 +123,7 @@ func start(t *testing.T, d driver, cfg cgroups.Config) cgroups.Manager {
 func shell(t *testing.T, script string) (*exec.Cmd, func()) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "read x; "+script)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may be dead
-		_ = cmd.Wait()
-	})
-	return cmd, func() {
-		if _, err := in.Write([]byte("\n")); err != nil {
-			t.Error(err)
-		}
-	}
+	return cmd, cgtest.Hold(t, cmd)
 }
 
 // tree puts a process with two children and a grandchild into the cgroup.
@@ -255,16 +240,7 @@ func yes(err error) string {
 
 func eatMemory() {
 	enter()
-	// The limit counts what a thread touches after it joined, so memory is taken
-	// from the kernel here and not by other threads of the Go runtime.
-	const size = 256 << 20
-	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		panic(err)
-	}
-	for i := 0; i < size; i += 4096 {
-		b[i] = 1
-	}
+	cgtest.Eat(256 << 20)
 	fmt.Println("still alive")
 }
 

@@ -11,7 +11,6 @@ import (
 	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 )
 
 // role names what a re-executed test binary does.
@@ -37,13 +36,7 @@ func eat(size int) {
 	if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
 		panic(err)
 	}
-	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err != nil {
-		panic(err)
-	}
-	for i := 0; i < size; i += 4096 {
-		b[i] = 1
-	}
+	cgtest.Eat(size)
 }
 
 // hold keeps 8 MiB until it is killed.
@@ -73,23 +66,11 @@ func helper(t *testing.T, m cgroups.Manager, as string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), role+"="+as)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may be dead
-		_ = cmd.Wait()         // or waited for
-	})
+	release := cgtest.Hold(t, cmd)
 	if err := m.Add(cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := in.Write([]byte("\n")); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	return cmd
 }
 

@@ -5,6 +5,7 @@ package cgtest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"berth/cgroups/cgfile"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 var serial atomic.Int64
@@ -80,6 +82,40 @@ func Start(t testing.TB, m cgroups.Manager, r *specs.LinuxResources) {
 	})
 	if err := m.Set(r); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Hold starts a command that waits for a line on its stdin before it goes on, which
+// release writes. After the test it is killed.
+func Hold(t testing.TB, cmd *exec.Cmd) (release func()) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be dead
+		_ = cmd.Wait()         // or waited for
+	})
+	return func() {
+		if _, err := in.Write([]byte("\n")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Eat touches memory that no other thread has touched: a limit counts what is touched
+// in the cgroup.
+func Eat(size int) {
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < size; i += 4096 {
+		b[i] = 1
 	}
 }
 
