@@ -13,12 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pin makes an anteroom and pins it in dir. The caller holds the lock.
-//
-// The kernel lets a mount namespace hold files of younger ones only (mnt_ns_loop,
-// ELOOP), and tells the age by an id that Linux 6.18 counts for each CPU apart: one
-// that was made on another CPU than the caller's may look older. The initial namespace,
-// with the lowest id of all, has no such trouble; elsewhere some CPUs are tried.
+// pin makes an anteroom and pins it in dir. The caller holds the lock. What went wrong
+// once is not tried again, which would cost every create more than the copy does.
 func pin(dir string, preserve int) (int, error) {
 	if unix.Access(dir+"/"+unableName, unix.F_OK) == nil {
 		return -1, errors.New("it was tried before, in vain")
@@ -29,9 +25,20 @@ func pin(dir string, preserve int) (int, error) {
 	}
 	defer unix.Close(tree)
 	fd, err := pinNamespace(tree, preserve)
-	if err != unix.ELOOP {
-		return fd, err
+	if err == unix.ELOOP {
+		fd, err = pinFromOtherCPU(tree, preserve)
 	}
+	if err != nil {
+		return -1, errors.Join(err, os.WriteFile(dir+"/"+unableName, nil, 0o400))
+	}
+	return fd, nil
+}
+
+// pinFromOtherCPU is pinNamespace on other CPUs. The kernel lets a mount namespace hold
+// files of younger ones only (mnt_ns_loop, ELOOP), and tells the age by an id that Linux
+// 6.18 counts for each CPU apart: one that was made on another CPU than the caller's may
+// look older. The initial namespace, with the lowest id of all, has no such trouble.
+func pinFromOtherCPU(tree, preserve int) (fd int, err error) {
 	// The thread is given back as it was.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -40,8 +47,10 @@ func pin(dir string, preserve int) (int, error) {
 		return -1, fmt.Errorf("get CPU affinity: %w", err)
 	}
 	defer func() { _ = unix.SchedSetaffinity(0, &allowed) }() // what was allowed is allowed
-	const enough = 4
-	for cpu, tries := 0, 0; tries < min(enough, allowed.Count()); cpu++ {
+	fd, err = -1, unix.ELOOP
+	// From the last on: those that have been busy for longest have the lowest numbers.
+	const enough = 8
+	for cpu, tries := 64*len(allowed)-1, 0; err == unix.ELOOP && cpu >= 0 && tries < enough; cpu-- {
 		if !allowed.IsSet(cpu) {
 			continue
 		}
@@ -51,15 +60,9 @@ func pin(dir string, preserve int) (int, error) {
 		if err := unix.SchedSetaffinity(0, &one); err != nil {
 			return -1, fmt.Errorf("set CPU affinity: %w", err)
 		}
-		if fd, err = pinNamespace(tree, preserve); err != unix.ELOOP {
-			return fd, err
-		}
+		fd, err = pinNamespace(tree, preserve)
 	}
-	// Or every create would try again, which costs more than the copy.
-	if err := os.WriteFile(dir+"/"+unableName, nil, 0o400); err != nil {
-		return -1, err
-	}
-	return -1, err
+	return fd, err
 }
 
 // pinNamespace makes an anteroom and binds its file in tree; ELOOP when the kernel takes

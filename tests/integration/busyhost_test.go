@@ -368,3 +368,23 @@ func TestBusyHostOutOfReach(t *testing.T) {
 	}
 	nonePinned(x)
 }
+
+// Where it could not be made once, the copy of the host's mounts serves until the last
+// container is gone.
+func TestBusyHostUnable(t *testing.T) {
+	x := New(t, busyHostNeeds...)
+	beside := busyHost(x)
+	ns, err := os.Stat("/proc/self/ns/mnt")
+	x.Must(err)
+	dir := x.Root + "/@mounts/" + strconv.FormatUint(ns.Sys().(*syscall.Stat_t).Ino, 10)
+	x.Must(os.MkdirAll(dir, 0o700))
+	x.WriteFile(dir+"/unable", "", 0o400)
+	x.Up()
+	if list := pinned(x); list != nil {
+		x.Errorf("namespaces are pinned: %v", list)
+	}
+	x.OK("delete", "--force", x.ID)
+	x.OK("delete", "--force", beside.ID)
+	x.NothingLeft()
+	nonePinned(x)
+}
