@@ -24,7 +24,13 @@ type hosts struct {
 
 	mu    sync.Mutex
 	trust map[string]trust
-	m     map[string]*http.Transport
+	m     map[place]*http.Transport
+}
+
+// place is a host as it is trusted now.
+type place struct {
+	host string
+	trust
 }
 
 // trust is what the settings say of a host.
@@ -39,7 +45,8 @@ type trust struct {
 // errPlainHTTP refuses http to a host it is not permitted for.
 var errPlainHTTP = errors.New("it would be asked over plain http, which is for loopback and with --plain-http only")
 
-// permit notes what is allowed for the host of an endpoint.
+// permit notes what is allowed for the host of an endpoint. Of a host that is checked
+// as one endpoint and not as another, as an insecure mirror say, everything is checked.
 func (h *hosts) permit(ep endpoint) {
 	t := trust{plain: ep.plainHTTP || ep.insecure || isLoopback(ep.host), insecure: ep.insecure}
 	if ep.entry != nil && !ep.mirror {
@@ -49,6 +56,7 @@ func (h *hosts) permit(ep endpoint) {
 	defer h.mu.Unlock()
 	if old, ok := h.trust[ep.host]; ok {
 		t.plain = t.plain || old.plain
+		t.insecure = t.insecure && old.insecure
 	}
 	h.trust[ep.host] = t
 }
@@ -66,13 +74,14 @@ func (h *hosts) transport(scheme, host string) (*http.Transport, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.m == nil {
-		h.m = map[string]*http.Transport{}
+		h.m = map[place]*http.Transport{}
 	}
 	rules := h.trust[host]
 	if scheme == "http" && !rules.plain && !isLoopback(host) {
 		return nil, errPlainHTTP
 	}
-	if t, ok := h.m[host]; ok {
+	at := place{host, rules}
+	if t, ok := h.m[at]; ok {
 		return t, nil
 	}
 	config, err := h.tls(host, rules)
@@ -94,7 +103,7 @@ func (h *hosts) transport(scheme, host string) (*http.Transport, error) {
 		ReadBufferSize:      32 << 10,
 		WriteBufferSize:     32 << 10,
 	}
-	h.m[host] = t
+	h.m[at] = t
 	return t, nil
 }
 

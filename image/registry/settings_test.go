@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -218,5 +219,23 @@ func TestPlainHTTPHosts(t *testing.T) {
 	h.permit(endpoint{host: "10.0.0.1:5000", plainHTTP: true})
 	if _, err := h.transport("http", "10.0.0.1:5000"); err != nil {
 		t.Errorf("permitted: %v", err)
+	}
+}
+
+// A host that is an insecure mirror of one registry is checked as another registry.
+func TestInsecureMirrorElsewhere(t *testing.T) {
+	for name, order := range map[string][]bool{"mirror first": {true, false}, "mirror last": {false, true}} {
+		h := &hosts{trust: map[string]trust{}}
+		var last *http.Transport
+		for _, insecure := range order {
+			h.permit(endpoint{host: "hub.example", insecure: insecure})
+			var err error
+			if last, err = h.transport("https", "hub.example"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if last.TLSClientConfig.InsecureSkipVerify {
+			t.Errorf("%s: certificates are not checked", name)
+		}
 	}
 }
