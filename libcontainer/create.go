@@ -332,15 +332,7 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 			return c.hookState("@STATUS@")
 		}
 	}
-	if o.FromAnteroom() && anteroom.Wanted() {
-		fd, err := anteroom.Open(rt.Root, cfg.Plan.PreserveFDs)
-		if err == nil {
-			defer unix.Close(fd)
-			o.Anteroom = fd
-		} else {
-			rt.Log.Debugf("the container's mount namespace is a copy of the host's: %v", err)
-		}
-	}
+	defer rt.openAnteroom(&o)()
 	if c.child, err = launch.Start(o); err != nil {
 		return err
 	}
@@ -361,6 +353,21 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		return hooks.RunAll("createRuntime", cfg.Hooks.CreateRuntime, st)
 	}
 	return c.child.UntilReady(runtimeHooks, rt.Log.Warn)
+}
+
+// openAnteroom lets the container's mount namespace be a copy of an anteroom where that
+// is worth it.
+func (rt *Runtime) openAnteroom(o *launch.Options) (closeIt func()) {
+	if !o.FromAnteroom() || !anteroom.Wanted() {
+		return func() {}
+	}
+	fd, err := anteroom.Open(rt.Root, o.Plan.PreserveFDs)
+	if err != nil {
+		rt.Log.Debugf("the container's mount namespace is a copy of the host's: %v", err)
+		return func() {}
+	}
+	o.Anteroom = fd
+	return func() { unix.Close(fd) }
 }
 
 // placer is the cgroup when it has to be made around the init stage; else nil.

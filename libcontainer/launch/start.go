@@ -259,11 +259,21 @@ func (o *Options) planFDs() []int {
 		h.NS = o.MountNS
 		fds = append(fds, o.MountNS)
 	}
-	if fd := o.Plan.Rootfs.FD; fd > 0 {
+	fds = append(fds, mountFDs(&o.Plan.Rootfs)...)
+	if o.Cgroup != nil {
+		o.Plan.CgroupTasks = o.Cgroup.Tasks
+		fds = append(fds, o.Cgroup.Tasks...)
+	}
+	return fds
+}
+
+// mountFDs lists the detached mounts that the parent has opened.
+func mountFDs(r *wire.Rootfs) (fds []int) {
+	if fd := r.FD; fd > 0 {
 		fds = append(fds, fd)
 	}
-	for i := range o.Plan.Rootfs.Mounts {
-		m := &o.Plan.Rootfs.Mounts[i]
+	for i := range r.Mounts {
+		m := &r.Mounts[i]
 		if m.FD >= 0 {
 			fds = append(fds, m.FD)
 		}
@@ -273,15 +283,11 @@ func (o *Options) planFDs() []int {
 			}
 		}
 	}
-	if l := o.Plan.Rootfs.Layer; l != nil {
+	if l := r.Layer; l != nil {
 		if l.FD >= 0 {
 			fds = append(fds, l.FD)
 		}
 		fds = append(fds, l.LowerFDs...)
-	}
-	if o.Cgroup != nil {
-		o.Plan.CgroupTasks = o.Cgroup.Tasks
-		fds = append(fds, o.Cgroup.Tasks...)
 	}
 	return fds
 }
