@@ -100,9 +100,9 @@ bench: build ## Compare berth with runc, crun and a minimal C program (N=30 roun
 	@tests/setup/deps build bench
 	@$(GO) run ./tests/bench -berth $(BIN) -n $(N) $(BENCH)
 ifeq ($(BENCH),)
-	@echo; echo 'With 1,000 containers of each runtime alive, and with 10,000 mounts on the host:'
+	@echo; echo 'With 1,000 containers of each runtime alive, and with 10,000 mounts on the host and one alive:'
 	@$(GO) run ./tests/bench -berth $(BIN) -n 10 -alive 1000 -memory=false -only '^(run|list)'
-	@$(GO) run ./tests/bench -berth $(BIN) -n 10 -mounts 10000 -memory=false -only '^run'
+	@$(GO) run ./tests/bench -berth $(BIN) -n 10 -mounts 10000 -alive 1 -memory=false -only '^run'
 endif
 
 .PHONY: bench-images

@@ -142,34 +142,7 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	var undo cleanup.Stack
 	defer undo.Run()
 
-	if c.dir, err = rt.store().Create(cfg.ID); err != nil {
-		return nil, err
-	}
-	undo.Add(func() {
-		rt.logError(c.forget())
-		rt.logError(c.dir.Close())
-	})
-	// Before anything is written down: whoever finds this cgroup in a state file
-	// takes the processes in it for the container's.
-	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
-		return nil, fmt.Errorf("cgroup of container %s exists and holds %d processes, pid %d among them", cfg.ID, len(pids), pids[0])
-	}
-	// The record of where the cgroup will be comes first: killed from here on,
-	// berth leaves nothing that delete --force cannot find.
-	c.state = newState(cfg, c.mgr.Record())
-	if err := c.planRdt(); err != nil {
-		return nil, err
-	}
-	if err := c.planLayer(o.Image, b); err != nil {
-		return nil, err
-	}
-	if err := c.dir.SaveConfig(doc.Data); err != nil {
-		return nil, err
-	}
-	if err := c.dir.Save(c.state); err != nil {
-		return nil, err
-	}
-	if err := offerNotify(c.dir, cfg); err != nil {
+	if err := c.claim(o, doc, b, &undo); err != nil {
 		return nil, err
 	}
 	if err := c.makeLayer(&undo); err != nil {
@@ -192,6 +165,38 @@ func (rt *Runtime) build(o CreateOptions, cfg *configs.Config, doc *specconv.Doc
 	}
 	undo.Release()
 	return c, nil
+}
+
+// claim takes the id, and writes down what the container will be before there is
+// anything of it: killed from here on, berth leaves nothing that delete --force cannot
+// find.
+func (c *container) claim(o CreateOptions, doc *specconv.Document, b buildOptions, undo *cleanup.Stack) (err error) {
+	if c.dir, err = c.rt.store().Create(c.cfg.ID); err != nil {
+		return err
+	}
+	undo.Add(func() {
+		c.rt.logError(c.forget())
+		c.rt.logError(c.dir.Close())
+	})
+	// Before anything is written down: whoever finds this cgroup in a state file
+	// takes the processes in it for the container's.
+	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
+		return fmt.Errorf("cgroup of container %s exists and is not empty, pid %d is in it", c.cfg.ID, pids[0])
+	}
+	c.state = newState(c.cfg, c.mgr.Record())
+	if err := c.planRdt(); err != nil {
+		return err
+	}
+	if err := c.planLayer(o.Image, b); err != nil {
+		return err
+	}
+	if err := c.dir.SaveConfig(doc.Data); err != nil {
+		return err
+	}
+	if err := c.dir.Save(c.state); err != nil {
+		return err
+	}
+	return offerNotify(c.dir, c.cfg)
 }
 
 // loadFilter compiles the seccomp profile, or finds it compiled.

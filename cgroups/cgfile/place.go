@@ -27,7 +27,7 @@ func (d *Dir) RefuseUsed() error {
 		return err
 	}
 	if len(pids) > 0 {
-		return fmt.Errorf("cgroup %s exists and holds %d processes, pid %d among them", d.Path, len(pids), pids[0])
+		return fmt.Errorf("cgroup %s exists and is not empty, pid %d is in it", d.Path, pids[0])
 	}
 	return nil
 }

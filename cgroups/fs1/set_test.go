@@ -277,7 +277,7 @@ func TestCreateUndone(t *testing.T) {
 	if err := os.WriteFile(last.path+"/cgroup.procs", []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Create(); err == nil || !strings.Contains(err.Error(), "exists and holds") {
+	if err := m.Create(); err == nil || !strings.Contains(err.Error(), "exists and is not empty") {
 		t.Errorf("%v", err)
 	}
 	for _, g := range m.groups {

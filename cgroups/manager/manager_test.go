@@ -131,7 +131,7 @@ func TestCreateInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = again.Create()
-		if err == nil || !strings.Contains(err.Error(), "exists and holds 1 processes") {
+		if err == nil || !strings.Contains(err.Error(), "exists and is not empty") {
 			t.Errorf("a cgroup in use: %v", err)
 		}
 		if pids, err := holder.Pids(); err != nil || len(pids) != 1 {
