@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"berth/image"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -155,7 +157,8 @@ func (u *untarrer) file(t *tar.Reader, h *tar.Header, parent int, leaf string, s
 		return err
 	}
 	defer f.Close()
-	if _, err := io.Copy(f, t); err != nil {
+	// A sparse file says in a few bytes that it has exabytes.
+	if _, err := io.Copy(f, image.Until(u.w.ctx, t)); err != nil {
 		return err
 	}
 	fd := int(f.Fd())

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -120,4 +122,33 @@ func TestUnpackHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file that claims to be large is not written to its end when the build is over.
+func TestUnpackEnds(t *testing.T) {
+	needRoot(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var head bytes.Buffer
+	must(t, tar.NewWriter(&head).WriteHeader(&tar.Header{Name: "f", Typeflag: tar.TypeReg, Mode: 0o644, Size: 1 << 40}))
+	_, err := root(t, plant(t, "o/")).Unpack(ctx, io.MultiReader(&head, &zeros{left: 64 << 20, first: cancel}), "/o", nil, nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// zeros is a number of zero bytes; first is called when they are read.
+type zeros struct {
+	left  int
+	first func()
+}
+
+func (z *zeros) Read(p []byte) (int, error) {
+	z.first()
+	if z.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(p), z.left)
+	clear(p[:n])
+	z.left -= n
+	return n, nil
 }
