@@ -140,12 +140,13 @@ func openFDs(dir string) map[int]string {
 }
 
 // GoRuntimeFD says that a descriptor is one the Go runtime of a program opens for
-// itself: its poller, and the cgroup files it takes GOMAXPROCS from (since Go 1.25).
+// itself: its poller, the cgroup files it takes GOMAXPROCS from (since Go 1.25), and
+// what it looks at while it starts.
 func GoRuntimeFD(link string) bool {
 	if strings.HasPrefix(link, "/proc/") && strings.HasSuffix(link, "/cgroup") {
 		return true
 	}
-	for _, name := range []string{"[eventpoll]", "[eventfd]", "/cpu.cfs_quota_us", "/cpu.cfs_period_us", "/cpu.max", "/mountinfo"} {
+	for _, name := range []string{"[eventpoll]", "[eventfd]", "/cpu.cfs_quota_us", "/cpu.cfs_period_us", "/cpu.max", "/mountinfo", "/hpage_pmd_size"} {
 		if strings.HasSuffix(link, name) {
 			return true
 		}

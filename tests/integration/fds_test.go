@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -80,6 +81,9 @@ func hostFDs(x *Test, pid int) map[int]string {
 		_, err := fmt.Sscan(entry.Name(), &n)
 		x.Must(err)
 		link, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, entry.Name()))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // closed meanwhile
+		}
 		x.Must(err)
 		if !GoRuntimeFD(link) {
 			fds[n] = link
