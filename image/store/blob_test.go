@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -392,6 +393,43 @@ func TestIngestWaits(t *testing.T) {
 	}
 	if err := <-second; !errors.Is(err, ErrExists) {
 		t.Errorf("the second one got %v", err)
+	}
+}
+
+// Between the rename of a commit and the end of its lock the name of the partial file is
+// free: whoever comes then fetches nothing and leaves nothing.
+func TestIngestAtOnce(t *testing.T) {
+	s := open(t, Options{})
+	for i := range 100 {
+		content := []byte(fmt.Sprint("content ", i))
+		d := describe("x", content)
+		ended := make(chan error)
+		const callers = 4
+		for range callers {
+			go func() {
+				in, err := s.Ingest(t.Context(), d)
+				if err == nil {
+					_, err = in.WriteAt(content, 0)
+					err = errors.Join(err, in.Commit(d.Digest))
+				}
+				ended <- err
+			}()
+		}
+		committed := 0
+		for range callers {
+			switch err := <-ended; {
+			case err == nil:
+				committed++
+			case !errors.Is(err, ErrExists):
+				t.Error(err)
+			}
+		}
+		if committed != 1 {
+			t.Errorf("%d have fetched it", committed)
+		}
+	}
+	if names, err := s.ingest.names(); err != nil || len(names) > 0 {
+		t.Errorf("left in the directory of partial files: %v %v", names, err)
 	}
 }
 

@@ -62,17 +62,35 @@ func (s *Store) Ingest(ctx context.Context, d image.Descriptor) (*Ingest, error)
 		}
 		var in *Ingest
 		err = s.lockMade(ctx, s.ingest, name, f, "fetch "+d.Digest.String())
-		if err == nil {
+		switch {
+		case err != nil:
+		case s.sound(d):
+			// Another has just committed it, which freed the name for this new file.
+			err = s.forget(name)
+		default:
 			in, err = s.resume(ctx, d, name, f)
 		}
-		if err == nil {
+		if in != nil {
 			return in, nil
 		}
 		err = errors.Join(err, f.Close())
-		if !errors.Is(err, errMoved) {
+		if err != nil && !errors.Is(err, errMoved) {
 			return nil, fmt.Errorf("fetch %s: %w", d.Digest, err)
 		}
 	}
+}
+
+// forget removes a partial file, whose lock the caller holds, and its mark, which
+// whoever has committed the content removes as well.
+func (s *Store) forget(name string) error {
+	return errors.Join(s.removeMark(name), s.ingest.remove(name))
+}
+
+func (s *Store) removeMark(name string) error {
+	if err := s.ingest.remove(name + markSuffix); err != nil && !notExist(err) {
+		return err
+	}
+	return nil
 }
 
 func ingestName(d digest.Digest) string { return d.Algorithm().String() + "-" + d.Encoded() }
@@ -225,8 +243,9 @@ func (in *Ingest) Commit(verified digest.Digest) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("write blob %s: %w", in.d.Digest, err), in.Close())
 	}
-	// The mark goes while the lock is held, so that nobody else's is removed.
-	return errors.Join(in.s.ingest.remove(in.name+markSuffix), in.Close())
+	// The name is free since the rename, but whoever takes it finds the blob and makes
+	// no mark of its own.
+	return errors.Join(in.s.removeMark(in.name), in.Close())
 }
 
 // Discard removes what was fetched, for content that turned out to be wrong, and
@@ -236,7 +255,7 @@ func (in *Ingest) Discard() error {
 		return nil
 	}
 	return errors.Join(
-		in.s.ingest.remove(in.name+markSuffix), in.s.ingest.remove(in.name),
+		in.s.forget(in.name),
 		in.mark.Close(), in.f.Close())
 }
 
