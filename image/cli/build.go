@@ -16,6 +16,7 @@ import (
 	"berth/image/store"
 	"berth/image/userns"
 	"berth/internal/command"
+	"berth/internal/idmap"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/urfave/cli/v2"
@@ -75,7 +76,7 @@ func (b *berth) runBuild(c *cli.Context, contextArg string, f *buildRequest) err
 	defer src.Close()
 	o := f.options
 	o.Store, o.Dockerfile, o.Name, o.Context = s, src.Dockerfile, src.Name, src.Context
-	o.UserNS, o.OneOwner = userns.Inside(), userns.Single()
+	o.UserNS, o.OneOwner = idmap.Inside(), userns.Single()
 	o.Images = &buildImages{b: b, s: s, f: f}
 	runner := &runtimeRunner{b: b}
 	defer runner.close()

@@ -6,7 +6,7 @@ import (
 	"os"
 
 	"berth/image/overlay"
-	"berth/image/userns"
+	"berth/internal/idmap"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +58,7 @@ func merged(dirs []string) (_ *tree, err error) {
 		}
 		o.Layers = append(o.Layers, f)
 	}
-	if userns.Inside() {
+	if idmap.Inside() {
 		o.Settings = []string{"userxattr"}
 	}
 	mount, err := overlay.Mount(o)

@@ -18,6 +18,7 @@ import (
 	"berth/image/userns"
 	"berth/internal/cleanup"
 	"berth/internal/command"
+	"berth/internal/idmap"
 	"berth/internal/imageside"
 
 	"github.com/opencontainers/go-digest"
@@ -98,7 +99,7 @@ func (b *berth) answer(r *imageside.Request) (*imageside.Prepared, error) {
 			b.log.Warn(err.Error())
 		}
 	})
-	answer := &imageside.Prepared{Bundle: c.Dir, UserXattr: userns.Inside()}
+	answer := &imageside.Prepared{Bundle: c.Dir, UserXattr: idmap.Inside()}
 	if answer.Layers, err = layerDirs(s, c, img.chain); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"berth/image/userns"
 	"berth/internal/cleanup"
 	"berth/internal/command"
+	"berth/internal/idmap"
 	"berth/internal/safepath"
 
 	"github.com/urfave/cli/v2"
@@ -104,7 +105,7 @@ func (b *berth) unpackTo(word, dir string, w wishes, o bundle.Options) error {
 	if err := makeVolumes(img, root); err != nil {
 		return err
 	}
-	if userns.Inside() {
+	if idmap.Inside() {
 		uids, gids, err := userns.Maps()
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 
 	"berth/image/layer"
 	"berth/image/store"
-	"berth/image/userns"
+	"berth/internal/idmap"
 )
 
 // unpack fetches the layer, if it has to be, and unpacks it into w.
@@ -192,7 +192,7 @@ func formatName(f layer.Format) string {
 // HostApply is how layers are unpacked by this process: as root of the host in
 // overlay's format, as root of a user namespace in that of rootless overlay.
 func HostApply() layer.ApplyOptions {
-	if userns.Inside() {
+	if idmap.Inside() {
 		return layer.ApplyOptions{Format: layer.OverlayUser, UserNS: true}
 	}
 	return layer.ApplyOptions{}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"berth/image"
-	"berth/image/userns"
+	"berth/internal/idmap"
 
 	"github.com/opencontainers/go-digest"
 	"golang.org/x/sys/unix"
@@ -54,7 +54,7 @@ type Store struct {
 // DefaultDir is where the store of this user is: /var/lib/berth for root,
 // $XDG_DATA_HOME/berth for others.
 func DefaultDir() (string, error) {
-	if os.Geteuid() == 0 && !userns.Inside() { // root there is an ordinary user of the host
+	if os.Geteuid() == 0 && !idmap.Inside() { // root there is an ordinary user of the host
 		return "/var/lib/berth", nil
 	}
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {

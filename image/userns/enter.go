@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"berth/internal/idmap"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -74,7 +76,7 @@ func settle() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl PR_SET_DUMPABLE: %w", err)
 	}
-	if !Inside() {
+	if !idmap.Inside() {
 		return nil
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGTERM), 0, 0, 0); err != nil {

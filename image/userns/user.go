@@ -17,13 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inside tells whether this process is in a user namespace other than the host's:
-// there not all ids are mapped to themselves (user_namespaces(7)).
-func Inside() bool {
-	uids, _, err := Maps()
-	return err == nil && !(len(uids) == 1 && uids[0] == idmap.Map{Size: 1<<32 - 1})
-}
-
 // Single tells whether one id is all there is.
 func Single() bool {
 	uids, _, err := Maps()
@@ -33,27 +26,11 @@ func Single() bool {
 // Maps are those of this process's user namespace. The error is of a kernel without
 // them.
 func Maps() (uids, gids []idmap.Map, err error) {
-	if uids, err = readMap("/proc/self/uid_map"); err != nil {
+	if uids, err = idmap.Read("/proc/self/uid_map"); err != nil {
 		return nil, nil, err
 	}
-	gids, err = readMap("/proc/self/gid_map")
+	gids, err = idmap.Read("/proc/self/gid_map")
 	return uids, gids, err
-}
-
-func readMap(name string) ([]idmap.Map, error) {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	var list []idmap.Map
-	for line := range strings.Lines(string(text)) {
-		var m idmap.Map
-		if _, err := fmt.Sscan(line, &m.Container, &m.Host, &m.Size); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		list = append(list, m)
-	}
-	return list, nil
 }
 
 // enterUser runs the program in a child that is root of a user namespace, hands it

@@ -51,7 +51,7 @@ func program() int {
 // report prints what the program may do where it has come to.
 func report(args []string, fd int) int {
 	uids, err := os.ReadFile("/proc/self/uid_map")
-	fmt.Println("uids:", strings.Fields(string(uids)), err, "euid:", os.Geteuid(), "inside:", Inside(), "single:", Single())
+	fmt.Println("uids:", strings.Fields(string(uids)), err, "euid:", os.Geteuid(), "inside:", idmap.Inside(), "single:", Single())
 	fmt.Println("mount:", unix.Mount("tmpfs", "/mnt", "tmpfs", 0, ""))
 	kept := os.NewFile(uintptr(fd), "kept")
 	text, err := io.ReadAll(kept)

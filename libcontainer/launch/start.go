@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"berth/cgroups"
 	"berth/internal/idmap"
@@ -215,25 +214,9 @@ func (o *Options) foreignRoot() bool {
 	}
 	maps := o.UIDMappings
 	if o.Target != nil {
-		maps = mapsOf(o.Target.PID)
+		maps, _ = idmap.Read(fmt.Sprintf("/proc/%d/uid_map", o.Target.PID)) // none: it is gone
 	}
 	return !slices.ContainsFunc(maps, func(m idmap.Map) bool { return m.Container == 0 && int(m.Host) == os.Geteuid() })
-}
-
-// mapsOf reads the uid map of a process; none when it is gone.
-func mapsOf(pid int) []idmap.Map {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/uid_map", pid))
-	if err != nil {
-		return nil
-	}
-	var maps []idmap.Map
-	for line := range strings.Lines(string(text)) {
-		var m idmap.Map
-		if _, err := fmt.Sscan(line, &m.Container, &m.Host, &m.Size); err == nil {
-			maps = append(maps, m)
-		}
-	}
-	return maps
 }
 
 // planFDs writes the numbers of the inherited fds into the plan.
