@@ -90,7 +90,9 @@ func TestLargeWindows(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const most = 240 << 10 // KiB, of which 128 MiB are the window
+	// KiB. A window has 128 MiB, and that of the layer before may still be there: a stale
+	// pointer on a preempted stack keeps it from the garbage collector. Three are too many.
+	const most = 340 << 10
 	peak := func(args ...string) {
 		t.Helper()
 		cmd := w.command(args...)
