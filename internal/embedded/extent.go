@@ -27,7 +27,8 @@ func Extents(head []byte) []Extent {
 }
 
 // extent finds the segment of an ELF file that holds the addresses from start on
-// (elf(5)). n is 0 where the file is not laid out as expected. The file is one that runs, so its headers are true.
+// (elf(5)); size is 0 where the file is not laid out as expected. The file is one that
+// runs, so its headers are true.
 func extent(head []byte, start, n uint64) (offset, size int64) {
 	const (
 		elf64      = 2

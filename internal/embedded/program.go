@@ -47,11 +47,7 @@ func (p Program) Open() (int, error) {
 
 // memory is a sealed memfd.
 func (p Program) memory() (int, error) {
-	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate(p.Name, flags|unix.MFD_EXEC)
-	if err == unix.EINVAL { // before v6.3
-		fd, err = unix.MemfdCreate(p.Name, flags)
-	}
+	fd, err := Memfd(p.Name)
 	if err != nil {
 		return -1, fmt.Errorf("memfd for %s: %w", p.Name, err)
 	}
@@ -59,8 +55,7 @@ func (p Program) memory() (int, error) {
 		unix.Close(fd)
 		return -1, err
 	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+	if err := Seal(fd); err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("seal %s: %w", p.Name, err)
 	}

@@ -12,8 +12,8 @@
 //	    unable              in its place where the kernel would not have it
 //
 // The first create that wants it and has another container beside it makes it, the
-// deletion of the last container removes it. Both hold the lock of the root directory. Whatever a killed berth left half made
-// is not a namespace file and is made again.
+// deletion of the last container removes it. Both hold the lock of the root directory.
+// Whatever a killed berth left half made is not a namespace file and is made again.
 //
 // Nobody ends up with a mount of the file. A mount namespace that is made later leaves
 // mounts of such files out of its copy, by the kernel's own rule (CL_COPY_MNT_NS_FILE,

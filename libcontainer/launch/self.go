@@ -56,8 +56,7 @@ func copySelf() (int, error) {
 		unix.Close(fd)
 		return -1, fmt.Errorf("copy own binary to memory: %w", err)
 	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
+	if err := embedded.Seal(fd); err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("seal copy of own binary: %w", err)
 	}
@@ -99,14 +98,9 @@ func copyRange(to int, from *os.File, start, end int64) error {
 	return nil
 }
 
-// executableMemfd asks for MFD_EXEC where the kernel knows it (since v6.3), which
-// vm.memfd_noexec demands.
+// executableMemfd is a file in memory for the init stage.
 func executableMemfd() (int, error) {
-	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate("berth-init", flags|unix.MFD_EXEC)
-	if err == unix.EINVAL {
-		fd, err = unix.MemfdCreate("berth-init", flags)
-	}
+	fd, err := embedded.Memfd("berth-init")
 	if err != nil {
 		return -1, fmt.Errorf("memfd for own binary: %w", err)
 	}
