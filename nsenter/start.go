@@ -2,7 +2,6 @@ package nsenter
 
 import (
 	"errors"
-	"runtime"
 	"syscall"
 )
 
@@ -76,24 +75,17 @@ func (e *Error) Unwrap() error { return e.Errno }
 // errDied reports a child that vanished without a word: it was killed.
 var errDied = errors.New("stage 1 was killed")
 
-// Start forks the child described by o and returns its pid once it executes the
-// binary. The child is always a direct child of the caller. On an error no child
-// is left.
-func Start(o Options) (int, error) {
-	// A fork copies the calling thread; what it has set up (death signal, name)
-	// must not change under it.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	return start(&o)
-}
-
 // twoStage tells whether the final child needs a second clone (doc.go).
 func (o *Options) twoStage() bool {
 	joins := len(o.HostJoins) > 0
 	return o.UserJoin != nil || o.JoinsPID || o.New&newTime != 0 || (o.New&newUser != 0 && joins)
 }
 
-func start(o *Options) (pid int, err error) {
+// Start forks the child described by o and returns its pid once it executes the
+// binary. The child is always a direct child of the caller. On an error no child
+// is left. The child inherits what belongs to a thread (affinity, name) from the one
+// that calls: who sets that up has the thread to himself (runtime.LockOSThread).
+func Start(o Options) (pid int, err error) {
 	if o.CgroupFD >= 0 && !haveClone3() {
 		return -1, &Error{Step: StepFork, Errno: syscall.ENOSYS}
 	}
@@ -109,7 +101,7 @@ func start(o *Options) (pid int, err error) {
 	}
 	defer func() { _ = syscall.Close(gate[1]) }()
 
-	p, err := newProgram(o, report, gate)
+	p, err := newProgram(&o, report, gate)
 	if err != nil {
 		_, _ = syscall.Close(report[1]), syscall.Close(gate[0])
 		return -1, err
@@ -123,7 +115,7 @@ func start(o *Options) (pid int, err error) {
 	if errno != 0 {
 		return -1, &Error{Step: StepFork, Errno: errno}
 	}
-	return p.follow(o, int(first), report[0], gate[1])
+	return p.follow(&o, int(first), report[0], gate[1])
 }
 
 // follow answers the child's reports until it executes the binary (end of file).

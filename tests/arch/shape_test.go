@@ -16,7 +16,7 @@ var doors = map[string]string{
 // linknames are the packages that may use go:linkname, with the reason.
 var linknames = map[string]string{
 	"nsenter":        "the runtime's fork hooks, which syscall.forkExec calls as well",
-	"nsenter/nofile": "what package syscall remembers of RLIMIT_NOFILE",
+	"nsenter/first":  "what package syscall remembers of RLIMIT_NOFILE",
 	"internal/linux": "os.Args is not there yet when the init stage starts",
 }
 

@@ -1,5 +1,5 @@
 //go:build arm64 || riscv64 || loong64
 
-package nofile
+package first
 
 const sysPrlimit64 = 261

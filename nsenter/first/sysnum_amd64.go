@@ -1,3 +1,3 @@
-package nofile
+package first
 
 const sysPrlimit64 = 302
