@@ -20,6 +20,7 @@ func (b *berth) create() *cli.Command {
 			"   berth create --image nginx web   # from an image, see 'berth run --help'",
 		Flags: createFlags(),
 		Action: func(c *cli.Context) error {
+			oneAtATime()
 			o, err := b.createOptions(c)
 			if err != nil {
 				return err

@@ -23,6 +23,7 @@ func (b *berth) exec() *cli.Command {
 			"   berth exec --process process.json --detach --pid-file /run/p.pid web",
 		Flags: execFlags(),
 		Action: func(c *cli.Context) error {
+			oneAtATime()
 			id, o, err := execOptions(c)
 			if err != nil {
 				return err

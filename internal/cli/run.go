@@ -36,6 +36,7 @@ func (b *berth) run() *cli.Command {
 			if c.Bool("rm") && (c.Bool("detach") || c.Bool("keep")) {
 				return removeLater(c)
 			}
+			oneAtATime()
 			create, err := b.createOptions(c)
 			if err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,16 +20,21 @@ type Foreground struct {
 	ended   atomic.Bool
 }
 
-// forwarded are the signals that are passed on: those that ask a program to do
-// something, the two by which systemd as a workload is halted among them. Job
-// control (^Z) stops berth itself, as the shell expects. Not simply all: each
-// costs two thread switches in the Go runtime.
-var forwarded = []os.Signal{
-	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2,
-	unix.SIGALRM, unix.SIGCONT, unix.SIGPWR, unix.SIGWINCH, sigRTMin3,
-}
+// The signals that are passed on are those that ask a program to do something. Job
+// control (^Z) stops berth itself, as the shell expects. Not simply all, and not all at
+// once: each costs two thread switches in the Go runtime, together 4 % of a short run.
+var (
+	// prompt may come as soon as berth has started, and most of them would end it.
+	prompt = []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2}
+	// seldom are for a workload that has settled, the two by which systemd is halted
+	// among them. The Go runtime drops them until then.
+	seldom = []os.Signal{unix.SIGALRM, unix.SIGCONT, unix.SIGPWR, unix.SIGWINCH, unix.Signal(sigRTMin + 3)}
+)
 
-const sigRTMin3 = unix.Signal(34 + 3)
+const (
+	settled  = 100 * time.Millisecond
+	sigRTMin = 34 // of libc, which keeps two for itself
+)
 
 // NewForeground starts to hold signals back if they are to be passed on, so that one
 // that comes while the container is being made reaches the workload. tty may be nil.
@@ -36,7 +42,7 @@ func NewForeground(tty *TTY, signals bool) *Foreground {
 	f := &Foreground{tty: tty}
 	if signals {
 		f.signals = make(chan os.Signal, 64)
-		signal.Notify(f.signals, forwarded...)
+		signal.Notify(f.signals, prompt...)
 	}
 	return f
 }
@@ -63,6 +69,7 @@ func (f *Foreground) Wait(c *Child) (int, error) {
 	}
 	if f.signals != nil {
 		go f.forward(pid, pidfd)
+		defer time.AfterFunc(settled, f.settle).Stop()
 	}
 	var ws unix.WaitStatus
 	if f.tty == nil {
@@ -110,6 +117,15 @@ func reap(pid int, ws *unix.WaitStatus) error {
 		case got == pid:
 			return nil
 		}
+	}
+}
+
+// settle lets the remaining signals through, and makes up for a terminal that has
+// changed its size meanwhile.
+func (f *Foreground) settle() {
+	signal.Notify(f.signals, seldom...)
+	if f.tty != nil {
+		f.signals <- unix.SIGWINCH
 	}
 }
 

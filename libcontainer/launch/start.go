@@ -141,11 +141,11 @@ func (c *Child) fork(o Options, exe, sock int) error {
 		CgroupFD:   -1,
 		ExeFD:      exe,
 		Args:       []string{wire.InitName, strconv.Itoa(sock)},
-		// No collector and no preemption: the stage lives for a millisecond. Two Ps
-		// wherever it runs: if there is none to spare, the monitor takes the only one
-		// from the thread in every longer system call and starts another thread with
-		// it. The variables end with the stage's execve.
-		Env:     []string{"GOMAXPROCS=2", "GOGC=off", "GODEBUG=asyncpreemptoff=1"},
+		// No collector and no preemption: the stage lives for a millisecond. One P: its
+		// one goroutine needs no other, for which the runtime would start threads. (The
+		// monitor, which takes a P away in long system calls, sleeps: nsenter's calm.)
+		// The variables end with the stage's execve.
+		Env:     []string{"GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1"},
 		Inherit: []int{sock},
 		Maps: func(pid int) error {
 			return idmap.Write(pid, o.UIDMappings, o.GIDMappings)

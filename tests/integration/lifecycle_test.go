@@ -12,6 +12,7 @@ import (
 	. "berth/tests/harness"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 func TestLifeCycle(t *testing.T) {
@@ -243,6 +244,24 @@ func TestSignalForwarding(t *testing.T) {
 		name := map[syscall.Signal]string{1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 10: "SIGUSR1", 12: "SIGUSR2", 15: "SIGTERM"}[s]
 		x.Until("got "+name, func() bool { return strings.Contains(p.Out(), "got "+name) })
 	}
+	x.Code(p.Wait(), 0)
+	x.NothingLeft()
+}
+
+// Those that are rarely sent may be dropped while the workload is young, and reach it
+// after that.
+func TestForwardingOfSeldomSignals(t *testing.T) {
+	x := New(t)
+	p := x.RunCmd(x.Bundle(Args("/bin/probe", "signals"))).Start()
+	x.Until("ready", func() bool { return strings.Contains(p.Out(), "ready") })
+	for _, s := range []syscall.Signal{syscall.SIGALRM, syscall.SIGCONT, syscall.SIGPWR} {
+		name := unix.SignalName(s)
+		x.Until("got "+name, func() bool {
+			p.Signal(s)
+			return strings.Contains(p.Out(), "got "+name)
+		})
+	}
+	p.Signal(syscall.SIGTERM)
 	x.Code(p.Wait(), 0)
 	x.NothingLeft()
 }
