@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 
 	"berth/internal/readfile"
 )
@@ -44,11 +45,17 @@ func parse(line string) (m Map, ok bool) {
 // Inside tells whether this process is in a user namespace other than the host's,
 // which maps all ids to themselves (user_namespaces(7)).
 func Inside() bool {
-	maps, err := Read("/proc/self/uid_map")
-	if err != nil {
-		return false // a kernel without user namespaces
-	}
-	return len(maps) != 1 || maps[0] != Map{Size: math.MaxUint32}
+	inside.once.Do(func() {
+		maps, err := Read("/proc/self/uid_map") // not there: a kernel without user namespaces
+		inside.is = err == nil && (len(maps) != 1 || maps[0] != Map{Size: math.MaxUint32})
+	})
+	return inside.is
+}
+
+// inside remembers: a process with several threads cannot change its user namespace.
+var inside struct {
+	once sync.Once
+	is   bool
 }
 
 // SetgroupsDenied tells whether the user namespace of a process, given as its
