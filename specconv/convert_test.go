@@ -570,8 +570,8 @@ func TestConvertProcess(t *testing.T) {
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err, warnings)
 	}
-	if len(w.FinalAffinity) != 8 || w.FinalAffinity[0] != 0b1101 {
-		t.Errorf("affinity %v", w.FinalAffinity)
+	if len(w.FinalAffinity) != 8 || w.FinalAffinity[0] != 0b1101 || w.AllCPUs {
+		t.Errorf("affinity %v, all %t", w.FinalAffinity, w.AllCPUs)
 	}
 	if w.Scheduler.Policy != 2 || w.Scheduler.Priority != 5 || w.Scheduler.Flags != 1 || *w.IOPriority != 2<<13|4 {
 		t.Errorf("scheduler %+v, io priority %d", w.Scheduler, *w.IOPriority)

@@ -183,7 +183,9 @@ func (c *processConverter) labels(w *wire.Process, p *specs.Process) {
 }
 
 // affinity checks execCPUAffinity; the first process of a container is not bound by it.
+// Where it says nothing about the end the kernel decides, as the specification asks.
 func (c *processConverter) affinity(w *wire.Process, a *specs.CPUAffinity) {
+	w.AllCPUs = a == nil || !c.opts.Exec
 	if a == nil {
 		return
 	}

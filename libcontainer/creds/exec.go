@@ -34,10 +34,8 @@ func LoadAndExec(p *wire.Process, path string, args, env []string, listener *lin
 	if err := setRlimits(p); err != nil {
 		return err
 	}
-	if len(p.FinalAffinity) > 0 {
-		if err := linux.SchedSetaffinity(p.FinalAffinity); err != nil {
-			return linux.Wrap("set final cpu affinity", err)
-		}
+	if err := setAffinity(p); err != nil {
+		return err
 	}
 	if len(p.SeccompFilter) == 0 {
 		failed.Err = image.Exec()

@@ -62,6 +62,7 @@ func (c *codec) process(p *Process) {
 	opt(c, &p.IOPriority, num[int])
 	opt(c, &p.Personality, num[uint64])
 	opt(c, &p.MemoryPolicy, (*codec).memoryPolicy)
+	c.boolean(&p.AllCPUs)
 	c.bytes(&p.FinalAffinity)
 	opt(c, &p.Landlock, (*codec).landlock)
 }

@@ -88,7 +88,10 @@ type Process struct {
 	MemoryPolicy *MemoryPolicy
 	// Landlock restricts the workload; nil: nothing does.
 	Landlock *Landlock
-	// FinalAffinity is a CPU mask for sched_setaffinity(2), set right before execve.
+	// AllCPUs lets the workload run on all CPUs of its cpuset, whatever berth itself is
+	// confined to. FinalAffinity is a CPU mask for sched_setaffinity(2) in its place.
+	// Either is set right before execve; without both the mask is left as it is.
+	AllCPUs       bool
 	FinalAffinity []byte
 }
 

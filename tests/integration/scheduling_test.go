@@ -3,12 +3,15 @@ package integration
 import (
 	"encoding/json"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
 	. "berth/tests/harness"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // firstCPU returns a CPU the suite may run on.
@@ -28,6 +31,28 @@ func cpuAffinity(initial, final string) Edit {
 		s.Version = "1.3.0"
 		s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: initial, Final: final}
 	}
+}
+
+// What confines the caller, CPUAffinity= of an engine's service for one, does not confine
+// containers: their cpuset does (runc since 1.3.1, crun since 1.9.2).
+func TestAffinityOfTheCaller(t *testing.T) {
+	x := New(t, Berth)
+	free := x.Report().Status["Cpus_allowed_list"]
+	cpu := firstCPU(x)
+	if free == cpu {
+		t.Skipf("needs a second CPU: there is CPU %s only", cpu)
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, one unix.CPUSet
+	x.Must(unix.SchedGetaffinity(0, &all))
+	number, err := strconv.Atoi(cpu)
+	x.Must(err)
+	one.Set(number)
+	x.Must(unix.SchedSetaffinity(0, &one)) // which children of this thread inherit
+	defer func() { x.Must(unix.SchedSetaffinity(0, &all)) }()
+	Equal(x, "run", x.Report().Status["Cpus_allowed_list"], free)
+	Equal(x, "exec", x.Up().Report().Status["Cpus_allowed_list"], free)
 }
 
 // The first process has no part in execCPUAffinity, an exec runs where final says:
