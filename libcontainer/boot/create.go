@@ -4,6 +4,7 @@ package boot
 //
 //	cgroup first           what follows is accounted to the container, and the cgroup
 //	                       namespace takes its root from where the thread is
+//	loopback before hooks  a hook that sets the network up finds it as with other runtimes
 //	rootfs before hooks    hooks see the mounts (OCI runtime spec, lifecycle 5–7)
 //	console before pivot   the pty comes from the container's devpts by fd
 //	sysctls before masks   /proc/sys is made read-only by the latter
@@ -14,6 +15,7 @@ package boot
 var createSteps = []step{
 	{"cgroup", (*stage).joinCgroup},
 	{"session", (*stage).newSession},
+	{"loopback", (*stage).loopbackUp},
 	{"procfs", (*stage).openProc},
 	{"keyring", (*stage).joinKeyring},
 	{"rootfs", (*stage).prepareRootfs},

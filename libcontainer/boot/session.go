@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"errors"
 	"syscall"
 
 	"berth/internal/linux"
@@ -15,6 +16,21 @@ func (s *stage) newSession() error {
 		return linux.Wrap("setsid", err)
 	}
 	return nil
+}
+
+// loopbackUp brings up the loopback device of a new network namespace, as runc and
+// crun do: nobody else does it for a container without an engine's network. An outer
+// sandbox may have kept CAP_NET_ADMIN to itself, which most workloads can live with.
+func (s *stage) loopbackUp() error {
+	if !s.plan.NewNetNS {
+		return nil
+	}
+	err := linux.NetDeviceUp("lo")
+	if errors.Is(err, syscall.EPERM) {
+		s.warn("loopback device not brought up: " + err.Error())
+		return nil
+	}
+	return linux.Wrap("bring loopback device up", err)
 }
 
 // openProc opens the procfs that labels and sysctls are written through, when

@@ -15,6 +15,7 @@ func (c *codec) plan(p *Plan) {
 	c.boolean(&p.Exec)
 	list(c, &p.CgroupTasks, num[int])
 	c.boolean(&p.NewCgroupNS)
+	c.boolean(&p.NewNetNS)
 	num(c, &p.StartListener)
 	c.str(&p.KeyringName)
 	c.str(&p.KeyringLabel)

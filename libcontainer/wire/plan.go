@@ -11,6 +11,9 @@ type Plan struct {
 	CgroupTasks []int
 	// NewCgroupNS unshares the cgroup namespace once the cgroups are joined.
 	NewCgroupNS bool
+	// NewNetNS says that the network namespace is the container's own: its loopback
+	// device is brought up.
+	NewNetNS bool
 	// StartListener is the inherited fd of a listening socket on which `berth
 	// start` calls; -1: Start comes over the connection that brought the Plan.
 	StartListener int

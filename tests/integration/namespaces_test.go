@@ -50,6 +50,27 @@ func TestNewNamespaces(t *testing.T) {
 }
 
 // A kind that is not listed is shared with the caller.
+// TestLoopback: a new network namespace comes with its loopback device up, one that
+// is joined is left as it is.
+func TestLoopback(t *testing.T) {
+	x := New(t)
+	Equal(x, "flags of lo", x.Output(Shell("cat /sys/class/net/lo/flags")), "0x9\n")
+}
+
+func TestLoopbackJoined(t *testing.T) {
+	x := New(t, Root, Program("nsenter"))
+	first := x.Up()
+	ns := fmt.Sprintf("/proc/%d/ns/net", first.Pid)
+	down := x.Cmd("--net="+ns, Busybox(), "ip", "link", "set", "lo", "down")
+	down.Path, down.NoRoot = "nsenter", true
+	x.Code(down.Run(), 0)
+	id := x.NewID()
+	b := x.BundleFor(id, Shell("cat /sys/class/net/lo/flags"), With(specs.NetworkNamespace, ns))
+	r := x.Do("run", "--bundle", b.Dir, id)
+	x.Code(r, 0)
+	Equal(x, "flags of lo", r.Stdout, "0x8\n")
+}
+
 func TestHostNamespaces(t *testing.T) {
 	x := New(t, Root)
 	for _, kind := range []specs.LinuxNamespaceType{
