@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"bytes"
 	"fmt"
+	"os"
 
 	"berth/internal/lazyjson"
 	"berth/libcontainer/hooks"
@@ -34,7 +35,19 @@ func (c *opened) runHooks(run func(string, []wire.Hook, string) error, kind stri
 		return err
 	}
 	defer closeOutput()
-	return run(kind, list, c.hookState(status))
+	return run(kind, withCallersEnv(list), c.hookState(status))
+}
+
+// withCallersEnv gives hooks that name no environment the one of berth's caller, as
+// runc and crun do: many a hook expects to find PATH there. One that names an empty
+// list gets none.
+func withCallersEnv(list []wire.Hook) []wire.Hook {
+	for i := range list {
+		if list[i].Env == nil {
+			list[i].Env = os.Environ()
+		}
+	}
+	return list
 }
 
 // hookState is the state document for hooks.

@@ -50,8 +50,14 @@ func accept(listener int) (int, error) {
 	}
 }
 
-// startHooks run inside, with the credentials of the workload.
+// startHooks run inside, with the credentials of the workload, and with its
+// environment when they name none, as runc's do.
 func (s *stage) startHooks() error {
+	for i := range s.plan.StartContainerHooks {
+		if h := &s.plan.StartContainerHooks[i]; len(h.Env) == 0 {
+			h.Env = s.plan.Process.Env
+		}
+	}
 	if err := hooks.RunAll("startContainer", s.plan.StartContainerHooks, s.hookState("created")); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +158,46 @@ func TestHookArgsAndEnv(t *testing.T) {
 
 // A failing hook fails the call and takes the container down; only after a
 // container's end it is logged, and everything goes on.
+// TestHookInheritsEnv: runc and crun let a hook without an environment inherit one,
+// and hooks rely on finding PATH there.
+func TestHookInheritsEnv(t *testing.T) {
+	x := New(t)
+	x.PeerFails("crun", "before 1.17 a hook that does not read its state ends the container")
+	dir := x.Mkdir("hooks")
+	b := x.Bundle(func(s *specs.Spec) {
+		Mounted("/hooks", "bind", dir, "rbind", "rw")(s)
+		s.Process.Env = append(s.Process.Env, "OF_PROCESS=yes")
+		for _, kind := range hookKinds {
+			in := dir
+			if kind == "startContainer" {
+				in = "/hooks"
+			}
+			hook := shellHook(kind, fmt.Sprintf("env > %s/%s", in, kind))
+			hook.Env = nil
+			addHook(s, kind, hook)
+		}
+		hook := shellHook("createRuntime", fmt.Sprintf("env > %s/empty", dir))
+		hook.Env = []string{"EMPTY"}
+		addHook(s, "createRuntime", hook)
+	})
+	config := x.ReadFile(filepath.Join(b.Dir, "config.json"))
+	b.SaveRaw(regexp.MustCompile(`\[\s*"EMPTY"\s*\]`).ReplaceAllString(config, "[]"))
+	c := x.RunCmd(b)
+	c.Env = append(c.Env, "OF_CALLER=yes")
+	x.Code(c.Run(), 0)
+	for _, kind := range hookKinds {
+		want := "OF_CALLER=yes"
+		switch {
+		case kind == "startContainer":
+			want = "OF_PROCESS=yes"
+		case kind == "createContainer" && !IsBerth():
+			continue // which of the two it is, the peers do not agree on
+		}
+		x.Contains(kind+" hook's environment", x.ReadFile("hooks/"+kind), want)
+	}
+	x.ContainsNot("environment of a hook that wants none", x.ReadFile("hooks/empty"), "OF_CALLER")
+}
+
 func TestFailingHook(t *testing.T) {
 	for _, kind := range hookKinds {
 		t.Run(kind, func(t *testing.T) {
