@@ -125,3 +125,14 @@ type Delegator interface {
 
 // ErrNoCgroup reports that a container has no cgroup that could do what was asked.
 var ErrNoCgroup = errors.New("container has no cgroup")
+
+// FrozenError refuses a cgroup that is frozen, or below one that is: who enters it
+// stops, and on v1 outlives SIGKILL there.
+type FrozenError struct {
+	// Cgroup is its path, or whose it is.
+	Cgroup string
+}
+
+func (e *FrozenError) Error() string {
+	return "cgroup " + e.Cgroup + " is frozen: no process could start in it"
+}

@@ -82,6 +82,11 @@ func (m *Manager) create(g *group, root *cgfile.Dir, undo *[]made) error {
 			return err
 		}
 	}
+	if g.has("freezer") {
+		if err := g.refuseFrozen(); err != nil {
+			return err
+		}
+	}
 	if isCpuset {
 		return inheritCpuset(root, g.dir, g.rel, m.inheritedCpuset(), fresh)
 	}

@@ -67,6 +67,15 @@ func (m *Manager) Frozen() (bool, error) {
 	return FrozenAt(g.path)
 }
 
+// refuseFrozen asks the freezer's group whether it, or one above it, is frozen.
+func (g *group) refuseFrozen() error {
+	frozen, err := FrozenAt(g.path)
+	if err == nil && frozen {
+		return &cgroups.FrozenError{Cgroup: g.path}
+	}
+	return err
+}
+
 // FrozenAt is Frozen for the cgroup at dir in the freezer's hierarchy.
 func FrozenAt(dir string) (bool, error) {
 	end := time.Now().Add(unstickAfter)

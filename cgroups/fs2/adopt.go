@@ -15,6 +15,9 @@ func (m *Manager) Adopt() error {
 		return err
 	}
 	m.fresh = true
+	if err := refuseFrozen(m.dir); err != nil {
+		return err
+	}
 	if m.lacks(m.dir, "in "+m.path) != nil {
 		if err := enableTo(root, m.rel); err != nil {
 			return err

@@ -56,6 +56,9 @@ func (m *Manager) create(root *cgfile.Dir, made *[]string) error {
 			return err
 		}
 	}
+	if err := refuseFrozen(m.dir); err != nil {
+		return err
+	}
 	if err := m.lacks(m.dir, "in "+m.path); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"berth/cgroups"
 	"berth/cgroups/cgfile"
 )
 
@@ -43,6 +44,15 @@ func (m *Manager) Frozen() (bool, error) {
 		return false, nil
 	}
 	return FrozenAt(m.path)
+}
+
+// refuseFrozen asks whether d, or a cgroup above it, is frozen.
+func refuseFrozen(d *cgfile.Dir) error {
+	frozen, err := d.ReadKey("cgroup.events", "frozen") // since v5.2
+	if err == nil && frozen != 0 {
+		return &cgroups.FrozenError{Cgroup: d.Path}
+	}
+	return err
 }
 
 // FrozenAt is Frozen for the cgroup at dir.

@@ -140,6 +140,33 @@ func TestCreateInUse(t *testing.T) {
 	})
 }
 
+// A process that enters a frozen cgroup, or one below it, stops there.
+func TestCreateFrozen(t *testing.T) {
+	each(t, func(t *testing.T, d driver) {
+		above := start(t, d, cgroups.Config{})
+		if err := above.Freeze(true); err != nil {
+			t.Fatal(err)
+		}
+		id := filepath.Base(anyPath(above))
+		for _, path := range []string{"/" + id, "/" + id + "/" + name()} {
+			m, err := d.make(cgroups.Config{ID: id, Path: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var frozen *cgroups.FrozenError
+			if err := m.Create(); !errors.As(err, &frozen) {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		if err := above.Freeze(false); err != nil {
+			t.Fatal(err)
+		}
+		if pids, err := above.Pids(); err != nil || len(pids) != 0 {
+			t.Errorf("the cgroup is not as it was: %v %v", pids, err)
+		}
+	})
+}
+
 func anyPath(m cgroups.Manager) string {
 	for _, p := range m.Record().Paths {
 		return p

@@ -441,6 +441,22 @@ func TestKillFrozen(t *testing.T) {
 	x.NothingLeft()
 }
 
+// A container is not made in a frozen cgroup, where its init would stop.
+func TestFrozenCgroup(t *testing.T) {
+	x := New(t, Root, Cgroup("freezer"), Berth)
+	if x.Systemd() {
+		t.Skip("needs the cgroupfs driver: systemd has paths of its own")
+	}
+	c := x.Up()
+	x.OK("pause", c.ID)
+	id := x.NewID()
+	b := x.BundleFor(id, func(s *specs.Spec) { s.Linux.CgroupsPath = x.DefaultSpec(c.ID).Linux.CgroupsPath + "/below" })
+	x.Refused(x.Do("create", "--bundle", b.Dir, id), 1, "is frozen")
+	_, err := os.Stat(filepath.Join(x.CgroupDir(c.Pid, "freezer"), "below"))
+	Equal(x, "made below it", err == nil, false)
+	x.OK("resume", c.ID)
+}
+
 // exec joins the container's cgroups in every hierarchy.
 func TestExecCgroup(t *testing.T) {
 	x := New(t, Cgroup())
