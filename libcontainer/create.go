@@ -313,10 +313,10 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 	}
 	cfg := c.cfg
 	cfg.Plan.HostHooks = len(cfg.Hooks.Prestart)+len(cfg.Hooks.CreateRuntime) > 0
+	cfg.Plan.CreateContainerHooks = withCallersEnv(cfg.Plan.CreateContainerHooks)
 	o := launch.Options{
 		Plan:        &cfg.Plan,
 		Namespaces:  cfg.Namespaces,
-	cfg.Plan.CreateContainerHooks = withCallersEnv(cfg.Plan.CreateContainerHooks)
 		UIDMappings: cfg.UIDMappings,
 		GIDMappings: cfg.GIDMappings,
 		IDMapMounts: cfg.IDMapMounts,
