@@ -75,15 +75,21 @@ func (s *stage) becomeUser() error {
 // promises (sd_listen_fds(3)).
 func (s *stage) completeEnv() {
 	p := &s.plan.Process
-	home := false
+	home := len(p.Env)
 	for i, e := range p.Env {
-		home = home || len(e) > 5 && e[:5] == "HOME="
+		if len(e) >= 5 && e[:5] == "HOME=" {
+			home = i
+		}
 		if e == "LISTEN_PID=@" {
 			p.Env[i] = "LISTEN_PID=" + strconv.Itoa(syscall.Getpid())
 		}
 	}
-	if !home {
-		p.Env = append(p.Env, "HOME="+creds.Home(p.UID))
+	if home == len(p.Env) {
+		p.Env = append(p.Env, "HOME=")
+	}
+	// An empty one counts as none, in its place: of two getenv(3) finds the first.
+	if p.Env[home] == "HOME=" {
+		p.Env[home] += creds.Home(p.UID)
 	}
 }
 
