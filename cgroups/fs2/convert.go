@@ -37,7 +37,9 @@ func Swap(mem, memswap int64) (swap int64, set bool, err error) {
 		return -1, true, nil
 	case memswap == 0:
 		return 0, false, nil
-	case mem <= 0:
+	case mem < 0:
+		return memswap, true, nil // nothing to subtract: it is swap alone
+	case mem == 0:
 		return 0, false, fmt.Errorf("linux.resources.memory.swap: %d is memory plus swap and needs a memory limit", memswap)
 	case memswap < mem:
 		return 0, false, fmt.Errorf("linux.resources.memory.swap: %d is memory plus swap and cannot be less than the limit %d", memswap, mem)

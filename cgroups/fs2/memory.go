@@ -39,9 +39,8 @@ func setSwap(d *cgfile.Dir, m *specs.LinuxMemory) error {
 		if err != nil {
 			return err
 		}
-		mem = int64(min(now, 1<<63-1))
-		if now == 1<<64-1 {
-			mem = -1
+		if now != 1<<64-1 {
+			mem = int64(min(now, 1<<63-1))
 		}
 	}
 	v, set, err := Swap(mem, swap)

@@ -234,7 +234,7 @@ func TestConvert(t *testing.T) {
 		set, fails         bool
 	}{
 		{-1, 0, -1, true, false}, {100, -1, -1, true, false}, {100, 0, 0, false, false}, {100, 100, 0, true, false},
-		{100, 150, 50, true, false}, {100, 50, 0, false, true}, {0, 50, 0, false, true}, {-1, 50, 0, false, true}, {0, 0, 0, false, false},
+		{100, 150, 50, true, false}, {100, 50, 0, false, true}, {0, 50, 0, false, true}, {-1, 50, 50, true, false}, {0, 0, 0, false, false},
 	} {
 		got, set, err := Swap(c.mem, c.memswap)
 		if got != c.want || set != c.set || (err != nil) != c.fails {
