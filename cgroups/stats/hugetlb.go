@@ -9,15 +9,25 @@ import (
 	"berth/cgroups/cgfile"
 )
 
+// reserved comes before the names of files that count reservations, which a limit
+// hits first; they are there since v5.7.
+const reserved = "rsvd."
+
 func readHugetlbV1(d *cgfile.Dir, s *Stats) error {
 	return eachPageSize(s, func(prefix string, h *Hugetlb) (bool, error) {
-		return numbers(d, field{prefix + "usage_in_bytes", &h.Usage}, field{prefix + "max_usage_in_bytes", &h.Max}, field{prefix + "failcnt", &h.Failcnt})
+		read := func(prefix string) (bool, error) {
+			return numbers(d, field{prefix + "usage_in_bytes", &h.Usage}, field{prefix + "max_usage_in_bytes", &h.Max}, field{prefix + "failcnt", &h.Failcnt})
+		}
+		if ok, err := read(prefix + reserved); ok || err != nil {
+			return ok, err
+		}
+		return read(prefix)
 	})
 }
 
 func readHugetlbV2(d *cgfile.Dir, s *Stats) error {
 	return eachPageSize(s, func(prefix string, h *Hugetlb) (bool, error) {
-		ok, err := numbers(d, field{prefix + "current", &h.Usage})
+		ok, err := numbers(d, field{prefix + "current", &h.Usage}, field{prefix + reserved + "current", &h.Usage})
 		if !ok {
 			return false, err
 		}

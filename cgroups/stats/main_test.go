@@ -11,6 +11,7 @@ import (
 	"berth/tests/cgtest"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // role names what a re-executed test binary does.
@@ -24,6 +25,8 @@ func TestMain(m *testing.M) {
 		eat(256 << 20)
 	case "hold":
 		hold()
+	case "reserve":
+		reserve()
 	case "burn":
 		for {
 			serial++
@@ -42,6 +45,19 @@ func eat(size int) {
 // hold keeps 8 MiB until it is killed.
 func hold() {
 	eat(8 << 20)
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+
+// reserve takes a huge page of 2 MiB and does not touch it.
+func reserve() {
+	if _, err := os.Stdin.Read(make([]byte, 1)); err != nil {
+		panic(err)
+	}
+	if _, err := unix.Mmap(-1, 0, 2<<20, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_HUGETLB|unix.MAP_HUGE_2MB); err != nil {
+		panic(err)
+	}
 	for {
 		time.Sleep(time.Hour)
 	}

@@ -52,6 +52,21 @@ func TestReadThrottling(t *testing.T) {
 	})
 }
 
+// A huge page counts from when it is reserved.
+func TestReadHugetlb(t *testing.T) {
+	free, err := os.ReadFile("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+	if err != nil || string(free) == "0\n" {
+		t.Skipf("needs a free huge page of 2 MiB: %q %v", free, err)
+	}
+	m := cgroup(t, &specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 4 << 20}}})
+	r := open(t, m.Record())
+	if got := read(t, r).Hugetlb["2MB"]; got.Usage != 0 {
+		t.Errorf("at the start: %+v", got)
+	}
+	helper(t, m, "reserve")
+	cgtest.Until(t, "a reserved page is counted", func() bool { return read(t, r).Hugetlb["2MB"].Usage == 2<<20 })
+}
+
 func TestReadLimits(t *testing.T) {
 	m := cgroup(t, &specs.LinuxResources{
 		Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))},

@@ -114,7 +114,7 @@ type BlkioEntry struct {
 	Value uint64 `json:"value,omitempty"`
 }
 
-// Hugetlb counts huge pages of one size, in bytes.
+// Hugetlb counts huge pages of one size, in bytes, reserved ones among them.
 type Hugetlb struct {
 	Usage   uint64 `json:"usage,omitempty"`
 	Max     uint64 `json:"max,omitempty"`
