@@ -251,7 +251,7 @@ func TestFaults(t *testing.T) {
 		{"empty args[0]", func(d *Document) { d.Process.Args = []string{""} }, `process.args[0]: is empty, there is nothing to run`},
 		{"no cwd", func(d *Document) { d.Process.Cwd = "" }, `process.cwd: missing`},
 		{"relative cwd", func(d *Document) { d.Process.Cwd = "tmp" }, `process.cwd: "tmp" is not absolute`},
-		{"env without =", func(d *Document) { d.Process.Env = []string{"A=1", "B"} }, `process.env[1]: "B" is not NAME=VALUE`},
+		{"env without =", func(d *Document) { d.Process.Env = []string{"A=1", "B"} }, `process.env[1]: is not NAME=VALUE`},
 		{"umask", func(d *Document) { d.Process.User.Umask = ptr(uint32(0o1000)) }, `process.user.umask: 512 is larger than 511 (0777)`},
 		{"uid -1", func(d *Document) { d.Process.User.UID = 1<<32 - 1 }, `process.user.uid: 4294967295 is not a valid id`},
 		{"unmapped group", func(d *Document) {

@@ -116,7 +116,8 @@ func (c *processConverter) env(list []string) []string {
 	for i, entry := range list {
 		name, _, ok := strings.Cut(entry, "=")
 		if !ok || name == "" {
-			c.fault("process.env[%d]: %q is not NAME=VALUE", i, entry)
+			// Not what it says: it may be half of a secret.
+			c.fault("process.env[%d]: is not NAME=VALUE", i)
 			continue
 		}
 		if at, ok := seen[name]; ok {
