@@ -21,6 +21,8 @@ func (r *Root) mount(m *wire.Mount) error {
 		return r.mountCgroups(m)
 	case m.Type == "cgroup2":
 		return r.mountCgroup2(m)
+	case m.Type == "sysfs":
+		return r.mountSysfs(m)
 	}
 	return r.mountFresh(m)
 }

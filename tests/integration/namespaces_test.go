@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -271,6 +272,54 @@ func TestUserNamespaceWithHostNetwork(t *testing.T) {
 	var report Report
 	x.JSON(r.Stdout, &report)
 	Equal(x, "net", report.Namespaces["net"], x.Namespace(os.Getpid(), "net"))
+}
+
+// TestSysfsOfTheHost: with the host's network a user namespace can have no sysfs of its
+// own, and a read-only one becomes the host's.
+func TestSysfsOfTheHost(t *testing.T) {
+	bundle := func(x *Test, edits ...Edit) *Bundle {
+		clear := func(s *specs.Spec) {
+			s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return strings.HasPrefix(m.Destination, "/sys") })
+		}
+		b := x.Bundle(append([]Edit{Args("/bin/probe", "report"), mapped, Without(specs.NetworkNamespace), clear}, edits...)...)
+		chownRootfs(x, b)
+		return b
+	}
+	sysfs := func(option string) Edit {
+		return Mounted("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", option)
+	}
+	for _, cgroup := range []bool{false, true} {
+		t.Run("cgroup mount "+strconv.FormatBool(cgroup), func(t *testing.T) {
+			x := New(t, Root)
+			x.PeerFails("runc", "1.1.5 mounts no sysfs there")
+			x.PeerFails("crun", "1.8.1 leaves mounts below it writable")
+			edits := []Edit{sysfs("ro")}
+			if cgroup {
+				edits = append(edits, With(specs.CgroupNamespace, ""),
+					Mounted("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro"))
+			}
+			b := bundle(x, edits...)
+			r := x.Foreground(b)
+			x.Code(r, 0)
+			var report Report
+			x.JSON(r.Stdout, &report)
+			for _, m := range report.Mounts {
+				if (m.Point == "/sys" || strings.HasPrefix(m.Point, "/sys/")) && !strings.HasPrefix(m.Options, "ro") {
+					x.Errorf("writable: %+v", m)
+				}
+			}
+			b.Save(Shell("ls /sys/class/net >/dev/null && ls /sys/fs/cgroup"))
+			r = x.Foreground(b)
+			x.Code(r, 0)
+			Equal(x, "anything in /sys/fs/cgroup", r.Stdout != "", cgroup)
+		})
+	}
+	t.Run("writable", func(t *testing.T) {
+		x := New(t, Root)
+		x.PeerFails("crun", "1.8.1 gives the host's, writable")
+		r := x.Foreground(bundle(x, sysfs("rw")))
+		x.Refused(r, 1, `error mounting "sysfs"`)
+	})
 }
 
 func TestTimeNamespace(t *testing.T) {
