@@ -161,6 +161,14 @@ func FuzzAgainstStandard(f *testing.F) {
 		if errors.Is(stdErr, gzip.ErrHeader) && err == nil && hasLongField(packed) {
 			return // names of more than 512 bytes are valid by RFC 1952
 		}
+		if len(got) == most || len(want) == most {
+			// Neither was read to its end, and the standard library keeps back more of
+			// what comes before an error.
+			if n := min(len(got), len(want)); !bytes.Equal(got[:n], want[:n]) {
+				t.Fatalf("the first %d bytes differ", n)
+			}
+			return
+		}
 		if (err == nil) != (stdErr == nil) {
 			t.Fatalf("got %v, the standard library %v", err, stdErr)
 		}
