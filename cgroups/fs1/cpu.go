@@ -45,15 +45,27 @@ func setShares(d *cgfile.Dir, c *specs.LinuxCPU) error {
 }
 
 // setRealtime writes period and runtime. The parent must have bandwidth to give:
-// without it the kernel says invalid argument.
+// without it the kernel says invalid argument. So it does to a period below the runtime
+// there is, which is tried again after a new one.
 func setRealtime(d *cgfile.Dir, c *specs.LinuxCPU) error {
-	if v := limits.Value(c.RealtimePeriod); v != 0 {
-		if err := d.WriteUint("cpu.rt_period_us", v); err != nil {
+	period := func() error {
+		if v := limits.Value(c.RealtimePeriod); v != 0 {
+			return d.WriteUint("cpu.rt_period_us", v)
+		}
+		return nil
+	}
+	runtime := limits.Value(c.RealtimeRuntime)
+	perr := period()
+	if perr != nil && (!errors.Is(perr, unix.EINVAL) || runtime == 0) {
+		return realtimeHint(perr)
+	}
+	if runtime != 0 {
+		if err := d.WriteInt("cpu.rt_runtime_us", runtime); err != nil {
 			return realtimeHint(err)
 		}
 	}
-	if v := limits.Value(c.RealtimeRuntime); v != 0 {
-		return realtimeHint(d.WriteInt("cpu.rt_runtime_us", v))
+	if perr != nil {
+		return realtimeHint(period())
 	}
 	return nil
 }

@@ -200,6 +200,23 @@ func TestCPU(t *testing.T) {
 	}
 }
 
+// Period and runtime bound each other, whichever way they change.
+func TestRealtimeOrder(t *testing.T) {
+	m := create(t, config())
+	for _, v := range []struct {
+		runtime int64
+		period  uint64
+	}{{20000, 1000000}, {2000, 10000}, {20000, 1000000}} {
+		err := m.Set(&specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimeRuntime: &v.runtime, RealtimePeriod: &v.period}})
+		if err != nil && strings.Contains(err.Error(), "CONFIG_RT_GROUP_SCHED") {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Errorf("%d of %d: %v", v.runtime, v.period, err)
+		}
+	}
+}
+
 func TestRealtime(t *testing.T) {
 	m := create(t, config())
 	err := m.Set(&specs.LinuxResources{CPU: &specs.LinuxCPU{RealtimeRuntime: ptr(int64(2000000)), RealtimePeriod: ptr(uint64(1000000))}})
