@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
@@ -142,8 +144,12 @@ func (b *bus) properties(unit string, l list) (now list, err error) {
 	return now, nil
 }
 
-// set changes properties until the next start of the host.
+// set changes properties until the next start of the host. systemd makes a file of
+// each, and unless they were made in the order of their names it takes the unit for
+// changed by somebody else, in need of a daemon-reload (systemd#35710).
 func (b *bus) set(unit string, props []systemd.Property) error {
+	props = slices.Clone(props)
+	slices.SortStableFunc(props, func(p, q systemd.Property) int { return strings.Compare(p.Name, q.Name) })
 	return b.do(func(ctx context.Context, c *systemd.Conn) error {
 		if err := c.SetUnitPropertiesContext(ctx, unit, true, props...); err != nil {
 			return fmt.Errorf("set properties of systemd unit %s: %w", unit, bounded(err))

@@ -142,7 +142,7 @@ func TestSystemdUpdate(t *testing.T) {
 	x.OK("update", "--memory", "134217728", "--memory-swap", "201326592", "--cpu-quota", "20000", "--pids-limit", "50", "--cpu-share", "1024", x.ID)
 	properties(x, scope(x.ID), map[string]string{
 		"MemoryMax": "134217728", "MemorySwapMax": "67108864", "MemoryLow": "50331648", "CPUQuotaPerSecUSec": "200ms",
-		"CPUQuotaPeriodUSec": "100ms", "TasksMax": "50", "CPUWeight": "100",
+		"CPUQuotaPeriodUSec": "100ms", "TasksMax": "50", "CPUWeight": "100", "NeedDaemonReload": "no",
 	})
 	Equal(x, "quota", bandwidth(x, c), "20000 100000")
 	// Half of a value: the unit gets the whole one. The file is exact, the unit in percents.
