@@ -318,8 +318,11 @@ func TestHomeAndPath(t *testing.T) {
 	if !slices.Contains(r.Env, "HOME=/root") {
 		x.Errorf("env: %v", r.Env)
 	}
-	r = x.Report(func(s *specs.Spec) { s.Process.Env = []string{"PATH=/bin", "HOME=", "LAST="} })
-	Same(x, "env with an empty HOME", r.Env, []string{"PATH=/bin", "HOME=/root", "LAST="})
+	x.Sub("empty", func(y *Test) {
+		y.PeerFails("crun", "1.8.1 leaves it empty")
+		r := y.Report(func(s *specs.Spec) { s.Process.Env = []string{"PATH=/bin", "HOME=", "LAST="} })
+		Same(y, "env", r.Env, []string{"PATH=/bin", "HOME=/root", "LAST="})
+	})
 	b := x.Bundle(Args("tool"), func(s *specs.Spec) { s.Process.Env = []string{"PATH=/nowhere:/opt/tools"} })
 	x.Mkdir(b.Path("opt/tools"))
 	x.WriteFile(b.Path("opt/tools/tool"), "#!/bin/sh\necho found\n", 0o755)
