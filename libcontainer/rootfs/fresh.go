@@ -225,7 +225,7 @@ func explainFresh(m *wire.Mount, err error) error {
 	hint := ""
 	switch {
 	case m.Type == "sysfs" && e == syscall.EPERM:
-		hint = "a sysfs can only be mounted in a network namespace that the container's user namespace owns, and where a complete sysfs is visible (bind /sys instead)"
+		hint = "a sysfs can only be mounted in a network namespace that the container's user namespace owns, and where a complete sysfs is visible (make it read-only, or bind /sys)"
 	case m.Type == "proc" && e == syscall.EPERM:
 		hint = "a proc can only be mounted in a pid namespace that the container's user namespace owns, and where a complete proc is visible"
 	case m.Type == "mqueue" && e == syscall.EPERM:
