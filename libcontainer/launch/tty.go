@@ -128,45 +128,35 @@ func (t *TTY) input() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := os.Stdin.Read(buf)
-		if n > 0 && t.feed(buf[:n]) != nil {
+		if n > 0 && writeAll(t.master, buf[:n]) != nil {
 			return
 		}
 		if err != nil {
 			// In raw mode this is a hang-up; of a file or pipe it is the end: the pty's
 			// own end-of-file character tells the workload.
-			_ = t.feed([]byte{4})
+			_ = writeAll(t.master, []byte{4})
 			return
 		}
 	}
 }
 
-// feed writes to the pty, waiting while its input queue is full.
-func (t *TTY) feed(p []byte) error {
+// writeAll waits where fd takes no more at present: the input queue of the pty is full,
+// or somebody has made berth's standard output non-blocking.
+func writeAll(fd int, p []byte) error {
 	for len(p) > 0 {
-		n, err := unix.Write(t.master, p)
+		n, err := unix.Write(fd, p)
 		switch err {
 		case nil:
 			p = p[n:]
 		case unix.EINTR:
 		case unix.EAGAIN:
-			fds := []unix.PollFd{{Fd: int32(t.master), Events: unix.POLLOUT}}
+			fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 			if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 				return err
 			}
 		default:
 			return err
 		}
-	}
-	return nil
-}
-
-func writeAll(fd int, p []byte) error {
-	for len(p) > 0 {
-		n, err := unix.Write(fd, p)
-		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
-			return err
-		}
-		p = p[max(n, 0):]
 	}
 	return nil
 }
