@@ -1,3 +1,3 @@
-// Package engines lets real callers drive the runtime under test: containerd's ctr
-// and podman, each with state, sockets and images of the test's own.
+// Package engines lets real callers drive the runtime under test: containerd's ctr,
+// dockerd and podman, each with state, sockets and images of the test's own.
 package engines

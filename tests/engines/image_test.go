@@ -45,8 +45,8 @@ func tarOf(x *Test, names []string, files map[string][]byte) []byte {
 
 func digest(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
 
-// ociArchive writes an OCI image archive with busybox and returns its path.
-func ociArchive(x *Test) string {
+// rootTar packs a root file system with busybox.
+func rootTar(x *Test) []byte {
 	x.Helper()
 	busybox, err := os.ReadFile(Busybox())
 	x.Must(err)
@@ -58,7 +58,13 @@ func ociArchive(x *Test) string {
 		names = append(names, "bin/"+applet)
 		files["bin/"+applet] = []byte("->busybox")
 	}
-	layer := tarOf(x, names, files)
+	return tarOf(x, names, files)
+}
+
+// ociArchive writes an OCI image archive of it and returns its path.
+func ociArchive(x *Test) string {
+	x.Helper()
+	layer := rootTar(x)
 	encode := func(v any) []byte {
 		data, err := json.Marshal(v)
 		x.Must(err)
