@@ -278,10 +278,10 @@ func TestUserNamespaceWithHostNetwork(t *testing.T) {
 // own, and a read-only one becomes the host's.
 func TestSysfsOfTheHost(t *testing.T) {
 	bundle := func(x *Test, edits ...Edit) *Bundle {
-		clear := func(s *specs.Spec) {
+		noSys := func(s *specs.Spec) {
 			s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return strings.HasPrefix(m.Destination, "/sys") })
 		}
-		b := x.Bundle(append([]Edit{Args("/bin/probe", "report"), mapped, Without(specs.NetworkNamespace), clear}, edits...)...)
+		b := x.Bundle(append([]Edit{Args("/bin/probe", "report"), mapped, Without(specs.NetworkNamespace), noSys}, edits...)...)
 		chownRootfs(x, b)
 		return b
 	}
