@@ -62,7 +62,7 @@ var knownCauses = [...]struct{ text, hint string }{
 	{"is an executable for ", "use a root file system for this machine, or register an emulator (qemu-user, binfmt_misc) on the host"},
 	{`neither a "#!" line nor`, "a script needs a first line like #!/bin/sh; else run it as 'sh FILE'"},
 	{"executable file not found in $PATH", "it is looked for in PATH of process.env; is the root file system the right one?"},
-	{"container has no cgroup", "a user's containers have one where the user's cgroup is delegated, as by 'systemd-run --user --scope -p Delegate=yes'"},
+	{"container has no cgroup", "it was made with --cgroup-manager disabled, or by a user where no cgroup is his own, as 'systemd-run --user --scope -p Delegate=yes' gives one"},
 	{"cgroup controller ", "'berth info' lists the controllers of this host; take the field from config.json, or mount the controller"},
 	{"without setting console socket", "let config.json say \"terminal\": false, give --console-socket, or use 'berth run', which takes the terminal it is called on"},
 	{"container does not exist", "'berth list' shows the containers there are; --root names another directory of them"},
