@@ -235,8 +235,7 @@ func TestPrune(t *testing.T) {
 		w.ok("prune")
 		w.ok("verify", "-q")
 		w.ok("start", id)
-		w.ok("wait", id)
-		w.ok("delete", id)
+		w.ok("delete", "--force", id)
 		var report struct {
 			Blobs, Layers []string
 			Freed         int64
