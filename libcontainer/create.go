@@ -312,8 +312,6 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 		defer unix.Close(listener)
 	}
 	cfg := c.cfg
-	cfg.Plan.HostHooks = len(cfg.Hooks.Prestart)+len(cfg.Hooks.CreateRuntime) > 0
-	cfg.Plan.CreateContainerHooks = withCallersEnv(cfg.Plan.CreateContainerHooks)
 	o := launch.Options{
 		Plan:        &cfg.Plan,
 		Namespaces:  cfg.Namespaces,
@@ -349,17 +347,17 @@ func (rt *Runtime) launch(c *container, b buildOptions, undo *cleanup.Stack) err
 	undo.Add(func() {
 		c.child.Kill()
 		if hooked {
-			rt.logError(hooks.RunEvery("poststop", withCallersEnv(cfg.Hooks.Poststop), c.hookState(state.Stopped)))
+			rt.logError(hooks.RunEvery("poststop", cfg.Hooks.Poststop, c.hookState(state.Stopped)))
 		}
 	})
 	runtimeHooks := func() error {
 		hooked = true
 		c.state.PID = c.child.PID
 		st := c.hookState(state.Creating)
-		if err := hooks.RunAll("prestart", withCallersEnv(cfg.Hooks.Prestart), st); err != nil {
+		if err := hooks.RunAll("prestart", cfg.Hooks.Prestart, st); err != nil {
 			return err
 		}
-		return hooks.RunAll("createRuntime", withCallersEnv(cfg.Hooks.CreateRuntime), st)
+		return hooks.RunAll("createRuntime", cfg.Hooks.CreateRuntime, st)
 	}
 	return c.child.UntilReady(runtimeHooks, rt.Log.Warn)
 }

@@ -3,12 +3,12 @@ package libcontainer
 import (
 	"bytes"
 	"fmt"
-	"os"
 
 	"berth/internal/lazyjson"
 	"berth/libcontainer/hooks"
 	"berth/libcontainer/state"
 	"berth/libcontainer/wire"
+	"berth/specconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -35,19 +35,7 @@ func (c *opened) runHooks(run func(string, []wire.Hook, string) error, kind stri
 		return err
 	}
 	defer closeOutput()
-	return run(kind, withCallersEnv(list), c.hookState(status))
-}
-
-// withCallersEnv gives hooks that name no environment the one of berth's caller, as
-// runc and crun do: many a hook expects to find PATH there. One that names an empty
-// list gets none.
-func withCallersEnv(list []wire.Hook) []wire.Hook {
-	for i := range list {
-		if list[i].Env == nil {
-			list[i].Env = os.Environ()
-		}
-	}
-	return list
+	return run(kind, list, c.hookState(status))
 }
 
 // hookState is the state document for hooks.
@@ -98,11 +86,7 @@ func parseHooks(raw []byte, kind string) ([]wire.Hook, error) {
 	}
 	list := make([]wire.Hook, 0, len(config.Hooks[kind]))
 	for _, h := range config.Hooks[kind] {
-		hook := wire.Hook{Path: h.Path, Args: h.Args, Env: h.Env}
-		if h.Timeout != nil {
-			hook.Timeout = *h.Timeout
-		}
-		list = append(list, hook)
+		list = append(list, specconv.Hook(kind, h))
 	}
 	return list, nil
 }

@@ -1,6 +1,7 @@
 package specconv
 
 import (
+	"os"
 	"path/filepath"
 
 	"berth/libcontainer/configs"
@@ -44,23 +45,37 @@ func (c *converter) hookList(kind string, list []specs.Hook) []wire.Hook {
 	}
 	out := make([]wire.Hook, 0, len(list))
 	for i, h := range list {
-		w := wire.Hook{Path: h.Path, Args: h.Args, Env: h.Env}
 		switch {
 		case h.Path == "":
 			c.fault("hooks.%s[%d].path: missing", kind, i)
 		case !filepath.IsAbs(h.Path):
 			c.fault("hooks.%s[%d].path: %q is not absolute", kind, i, h.Path)
 		}
-		if h.Timeout != nil {
-			if *h.Timeout <= 0 {
-				c.fault("hooks.%s[%d].timeout: %d is not greater than 0", kind, i, *h.Timeout)
-			}
-			w.Timeout = *h.Timeout
+		if h.Timeout != nil && *h.Timeout <= 0 {
+			c.fault("hooks.%s[%d].timeout: %d is not greater than 0", kind, i, *h.Timeout)
 		}
-		if len(w.Args) == 0 {
-			w.Args = []string{h.Path}
-		}
-		out = append(out, w)
+		out = append(out, Hook(kind, h))
 	}
 	return out
+}
+
+// Hook converts one hook, which is valid. One that names no environment has the one of
+// berth's caller, a startContainer hook that of the process, as runc's: many a hook
+// expects to find PATH there. One that names an empty list has none.
+func Hook(kind string, h specs.Hook) wire.Hook {
+	w := wire.Hook{Path: h.Path, Args: h.Args, Env: h.Env}
+	switch {
+	case h.Env != nil:
+	case kind == "startContainer":
+		w.EnvOfProcess = true
+	default:
+		w.Env = os.Environ()
+	}
+	if h.Timeout != nil {
+		w.Timeout = *h.Timeout
+	}
+	if len(w.Args) == 0 {
+		w.Args = []string{h.Path}
+	}
+	return w
 }

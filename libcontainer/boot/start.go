@@ -50,11 +50,10 @@ func accept(listener int) (int, error) {
 	}
 }
 
-// startHooks run inside, with the credentials of the workload, and with its
-// environment when they name none, as runc's do.
+// startHooks run inside, with the credentials of the workload.
 func (s *stage) startHooks() error {
 	for i := range s.plan.StartContainerHooks {
-		if h := &s.plan.StartContainerHooks[i]; len(h.Env) == 0 {
+		if h := &s.plan.StartContainerHooks[i]; h.EnvOfProcess {
 			h.Env = s.plan.Process.Env
 		}
 	}

@@ -128,6 +128,7 @@ func (c *codec) hook(h *Hook) {
 	list(c, &h.Args, str)
 	list(c, &h.Env, str)
 	num(c, &h.Timeout)
+	c.boolean(&h.EnvOfProcess)
 	num(c, &h.Stdout)
 	num(c, &h.Stderr)
 }

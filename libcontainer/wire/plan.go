@@ -169,6 +169,9 @@ type Hook struct {
 	Args    []string
 	Env     []string
 	Timeout int
+	// EnvOfProcess gives it the environment of the process in the place of Env, as the
+	// init stage completes it.
+	EnvOfProcess bool
 	// Stdout and Stderr are inherited fds of files it writes to; 0: its output is kept
 	// for the error message.
 	Stdout, Stderr int

@@ -176,9 +176,11 @@ func TestHookInheritsEnv(t *testing.T) {
 			hook.Env = nil
 			addHook(s, kind, hook)
 		}
-		hook := shellHook("createRuntime", fmt.Sprintf("env > %s/empty", dir))
-		hook.Env = []string{"EMPTY"}
-		addHook(s, "createRuntime", hook)
+		for kind, in := range map[string]string{"createRuntime": dir, "startContainer": "/hooks"} {
+			hook := shellHook(kind, fmt.Sprintf("env > %s/empty-%s", in, kind))
+			hook.Env = []string{"EMPTY"}
+			addHook(s, kind, hook)
+		}
 	})
 	config := x.ReadFile(filepath.Join(b.Dir, "config.json"))
 	b.SaveRaw(regexp.MustCompile(`\[\s*"EMPTY"\s*\]`).ReplaceAllString(config, "[]"))
@@ -195,7 +197,8 @@ func TestHookInheritsEnv(t *testing.T) {
 		}
 		x.Contains(kind+" hook's environment", x.ReadFile("hooks/"+kind), want)
 	}
-	x.ContainsNot("environment of a hook that wants none", x.ReadFile("hooks/empty"), "OF_CALLER")
+	x.ContainsNot("environment of a hook that wants none", x.ReadFile("hooks/empty-createRuntime"), "OF_CALLER")
+	x.ContainsNot("environment of a startContainer hook that wants none", x.ReadFile("hooks/empty-startContainer"), "OF_PROCESS")
 }
 
 func TestFailingHook(t *testing.T) {
