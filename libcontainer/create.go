@@ -183,9 +183,6 @@ func (c *container) claim(o CreateOptions, doc *specconv.Document, b buildOption
 	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
 		return fmt.Errorf("cgroup of container %s exists and is not empty, pid %d is in it", c.cfg.ID, pids[0])
 	}
-	if frozen, err := c.mgr.Frozen(); err == nil && frozen {
-		return &cgroups.FrozenError{Cgroup: "of container " + c.cfg.ID}
-	}
 	c.state = newState(c.cfg, c.mgr.Record())
 	if err := c.planRdt(); err != nil {
 		return err
