@@ -67,10 +67,8 @@ func (c *converter) namespaces() {
 		}
 		c.cfg.Namespaces = append(c.cfg.Namespaces, configs.Namespace{Type: flag, Path: ns.Path})
 	}
-	cg := c.cfg.Namespace(linux.CLONE_NEWCGROUP)
-	c.plan.NewCgroupNS = cg != nil && cg.Path == ""
-	nw := c.cfg.Namespace(linux.CLONE_NEWNET)
-	c.plan.NewNetNS = nw != nil && nw.Path == ""
+	c.plan.NewCgroupNS = c.cfg.NewNamespace(linux.CLONE_NEWCGROUP)
+	c.plan.NewNetNS = c.cfg.NewNamespace(linux.CLONE_NEWNET)
 	c.plan.MountNS = c.cfg.Namespace(linux.CLONE_NEWNS) != nil
 	if c.cfg.Rootless && c.cfg.Namespace(linux.CLONE_NEWUSER) == nil {
 		c.lack("linux.namespaces: without root a container needs a user namespace (see berth spec --rootless)")

@@ -92,6 +92,13 @@ type Hooks struct {
 	Prestart, CreateRuntime, CreateContainer, StartContainer, Poststart, Poststop []wire.Hook
 }
 
+// NewNamespace tells whether the container has a namespace of the given CLONE_NEW* type
+// made for it.
+func (c *Config) NewNamespace(kind uintptr) bool {
+	ns := c.Namespace(kind)
+	return ns != nil && ns.Path == ""
+}
+
 // Namespace returns the entry of the given CLONE_NEW* type, or nil when the
 // container shares that namespace with its caller.
 func (c *Config) Namespace(kind uintptr) *Namespace {
