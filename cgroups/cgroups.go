@@ -129,7 +129,7 @@ var ErrNoCgroup = errors.New("container has no cgroup")
 // FrozenError refuses a cgroup that is frozen, or below one that is: who enters it
 // stops, and on v1 outlives SIGKILL there.
 type FrozenError struct {
-	// Cgroup is its path.
+	// Cgroup is its path, or whose it is.
 	Cgroup string
 }
 

@@ -183,6 +183,11 @@ func (c *container) claim(o CreateOptions, doc *specconv.Document, b buildOption
 	if pids, err := c.mgr.Pids(); err == nil && len(pids) > 0 {
 		return fmt.Errorf("cgroup of container %s exists and is not empty, pid %d is in it", c.cfg.ID, pids[0])
 	}
+	// The driver asks again, about those above as well; but when it has made the cgroup a
+	// failure removes it, and this one is somebody else's.
+	if frozen, err := c.mgr.Frozen(); err == nil && frozen {
+		return &cgroups.FrozenError{Cgroup: "of container " + c.cfg.ID}
+	}
 	c.state = newState(c.cfg, c.mgr.Record())
 	if err := c.planRdt(); err != nil {
 		return err

@@ -457,6 +457,21 @@ func TestFrozenCgroup(t *testing.T) {
 	_, err := os.Stat(filepath.Join(x.CgroupDir(c.Pid, "freezer"), "below"))
 	Equal(x, "made below it", err == nil, false)
 	x.OK("resume", c.ID)
+
+	// One that is there and frozen stays as it is.
+	id = x.NewID()
+	path := x.DefaultSpec(id).Linux.CgroupsPath
+	own := filepath.Join(filepath.Dir(x.CgroupDir(c.Pid, "freezer")), filepath.Base(path))
+	x.Must(os.Mkdir(own, 0o755))
+	defer RemoveCgroup(own)
+	file, frozen, thawed := own+"/freezer.state", "FROZEN", "THAWED"
+	if Cgroups().Unified() {
+		file, frozen, thawed = own+"/cgroup.freeze", "1", "0"
+	}
+	x.Must(os.WriteFile(file, []byte(frozen), 0))
+	x.Refused(x.Do("create", "--bundle", x.BundleFor(id).Dir, id), 1, "is frozen")
+	Equal(x, "state afterwards", strings.TrimSpace(x.ReadFile(file)), frozen)
+	x.Must(os.WriteFile(file, []byte(thawed), 0))
 }
 
 // exec joins the container's cgroups in every hierarchy.
